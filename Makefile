@@ -1,0 +1,75 @@
+# Verbs for people and for CI. Each makes what it needs: a virtual environment in .venv, by python3 and pip, or by uv if it is there.
+
+PYTHON ?= python3
+VENV   ?= .venv
+LOGDIR ?= runs
+
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+RUN   := PYTHONPATH= $(BIN)/python
+
+.PHONY: help demo demo-s3 test test-all test-protobuf check format cov bench docs build clean
+
+help:
+	@echo 'make demo        train on real data and log it to runs/ (or LOGDIR=s3://bucket/runs, gs://bucket/runs)'
+	@echo 'make demo-s3     the same against an S3 server on this machine, started and stopped by itself'
+	@echo 'make test        the whole test suite; make test-all: on every Python that is installed'
+	@echo 'make check       formatting, lint, types, import rules'
+	@echo 'make cov bench docs build clean'
+
+$(READY): pyproject.toml Makefile
+	@test -x $(BIN)/python || if command -v uv >/dev/null; then uv venv -q --seed --python $(PYTHON) $(VENV); else $(PYTHON) -m venv $(VENV); fi
+	@echo 'installing into $(VENV) (once, about a minute)'
+	@if command -v uv >/dev/null; then \
+	    VIRTUAL_ENV=$(VENV) uv pip install -q -e . --group dev; \
+	else \
+	    $(BIN)/python -m pip install -q --disable-pip-version-check 'pip>=25.1' && \
+	    $(BIN)/python -m pip install -q --disable-pip-version-check -e . --group dev; \
+	fi
+	@touch $@
+
+demo: $(READY)
+	@$(RUN) examples/digits_trainer.py --logdir '$(LOGDIR)'
+
+demo-s3: $(READY)
+	@$(RUN) examples/with_moto.py examples/digits_trainer.py --logdir s3://demo-bucket/runs
+
+test: $(READY)
+	@PYTHONASYNCIODEBUG=1 $(RUN) -m pytest -q $(ARGS)
+
+test-all:
+	@for version in 3.11 3.12 3.13; do \
+	    if command -v python$$version >/dev/null && python$$version -c '' 2>/dev/null; then \
+	        echo "== Python $$version"; $(MAKE) --no-print-directory test PYTHON=python$$version VENV=.venv-$$version || exit 1; \
+	    else echo "== Python $$version is not installed"; fi; done
+
+# The messages must work under every protobuf that pyproject.toml admits: one environment for each.
+test-protobuf: $(READY)
+	@$(RUN) tests/protobuf_versions.py
+
+check: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+	@$(BIN)/lint-imports
+
+format: $(READY)
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+cov: $(READY)
+	@$(RUN) -m pytest -q --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+bench: $(READY)
+	@$(RUN) benchmarks/scalars.py
+
+docs: $(READY)
+	@$(RUN) docs/screenshot.py
+
+build: $(READY)
+	@$(BIN)/python -m build -q
+
+clean:
+	@rm -rf .venv .venv-* dist build runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .import_linter_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,73 @@
+"""TensorBoard summaries from async Python, live in a local, S3 or GCS logdir.
+
+The way of one summary, file by file: ``functions`` (default writer, recording condition), ``scopes`` and ``steps`` (what holds in this
+task), ``writer`` and ``resource`` (checks, wall_time, acceptance), ``tags`` and ``values`` (what is written), ``queue`` and ``columns``
+(where it waits), ``pipeline`` (the one task), ``batch`` (when), ``order`` (in which order), ``encode`` and ``records`` (which bytes),
+``appender`` (who carries them), ``plan`` and ``segments`` (where to), ``commit`` (what after an answer), ``resume`` (where after a
+crash); then ``asyncsummary_storage``. ``factory`` and ``config`` make writers, ``errors`` says what can go wrong.
+"""
+
+from asyncsummary.errors import (
+    CommitError,
+    CorruptRecordError,
+    FlushTimeoutError,
+    ForeignWriterError,
+    InvalidArgumentError,
+    InvalidSummaryError,
+    InvalidTypeError,
+    OpenError,
+    PipelineError,
+    QueueFullError,
+    SummaryError,
+    WriterClosedError,
+    WrongLoopError,
+)
+from asyncsummary.factory import create_file_writer, create_noop_writer, create_summary_file_writer
+from asyncsummary.functions import eval_dir, flush, import_event, scalar
+from asyncsummary.scopes import (
+    always_record_summaries,
+    name_scope,
+    never_record_summaries,
+    record_if,
+    record_summaries_every_n_global_steps,
+    should_record_summaries,
+)
+from asyncsummary.stats import WriterStats
+from asyncsummary.steps import GlobalStep, get_or_create_global_step, set_step
+from asyncsummary.writer import SummaryWriter
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CommitError",
+    "CorruptRecordError",
+    "FlushTimeoutError",
+    "ForeignWriterError",
+    "GlobalStep",
+    "InvalidArgumentError",
+    "InvalidSummaryError",
+    "InvalidTypeError",
+    "OpenError",
+    "PipelineError",
+    "QueueFullError",
+    "SummaryError",
+    "SummaryWriter",
+    "WriterClosedError",
+    "WriterStats",
+    "WrongLoopError",
+    "always_record_summaries",
+    "create_file_writer",
+    "create_noop_writer",
+    "create_summary_file_writer",
+    "eval_dir",
+    "flush",
+    "get_or_create_global_step",
+    "import_event",
+    "name_scope",
+    "never_record_summaries",
+    "record_if",
+    "record_summaries_every_n_global_steps",
+    "scalar",
+    "set_step",
+    "should_record_summaries",
+]

@@ -1,0 +1,273 @@
+"""Who carries batches to storage? The one object that awaits it: opens or resumes a run, appends, probes, rolls to the next segment.
+
+It decides nothing by itself: ``resume`` says where to go on, ``plan`` where a batch goes, ``commit`` what to do next after an answer.
+"""
+
+import asyncio
+import itertools
+import logging
+import os
+import random
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from asyncsummary import commit, header, resume
+from asyncsummary.config import WriterConfig
+from asyncsummary.errors import ForeignWriterError, OpenError
+from asyncsummary.plan import IN_PLACE_LIMITS, REWRITE_LIMITS, Placement, place
+from asyncsummary.records import Scanner
+from asyncsummary.segments import SegmentName, next_name
+from asyncsummary.stats import Counters
+from asyncsummary_storage import (
+    NOTHING,
+    Folder,
+    Growth,
+    OutcomeUnknownError,
+    Position,
+    PreconditionFailedError,
+    Segment,
+    StorageError,
+    TransientError,
+    UnsupportedError,
+)
+
+_logger = logging.getLogger("asyncsummary")
+_sequence = itertools.count()  # per process, so that two writers of one second have different names
+_T = TypeVar("_T")
+
+_READ_BYTES = 8 << 20
+_SCAN_BYTES = 256 << 10  # about 5 ms of work, then other tasks get a turn
+_MOST_FENCES = 3
+
+
+class GaveUpError(Exception):
+    """An append is not known to be stored. Appending the same bytes again goes on where this ended."""
+
+    def __init__(self, error: Exception, *, permanent: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.permanent = permanent
+
+
+class Appender:
+    """Appends to the newest segment of one run."""
+
+    def __init__(self, config: WriterConfig, folder: Folder, counters: Counters, wall: Callable[[], float]) -> None:
+        self._config = config
+        self._folder = folder
+        self._counters = counters
+        self._wall = wall
+        self._retry = config.retry
+        self._host = socket.gethostname()
+        self._segment: Segment | None = None
+        self._position = NOTHING
+        self._last_name: str | None = None
+        self._name: SegmentName | None = None
+        self._run_bytes = 0
+        self._commit: commit.Commit | None = None
+
+    async def open(self) -> None:
+        """Connect, find where to go on, and write the first record there.
+
+        Raises:
+            OpenError: the logdir cannot be used, or storage was away for the whole retry window.
+        """
+        found = await self._patiently(self._locate)
+        try:
+            await self._append_start(found)
+        except GaveUpError as error:
+            raise _cannot_open(self._folder.url, error.error, retriable=not error.permanent) from error.error
+
+    async def append(self, data: bytes) -> None:
+        """Append whole records. When this returns they are committed, exactly once.
+
+        After GaveUpError call it again with the same bytes.
+        """
+        if self._commit is None:
+            self._place(data)
+        for _ in range(_MOST_FENCES):
+            action = await self._carry_out()
+            match action:
+                case commit.Committed(position):
+                    self._note_committed(position)
+                    return
+                case commit.Fenced(found):
+                    self._leave_to_others(found)
+                    self._roll(data)
+                case commit.GaveUp(error, permanent):
+                    self._counters.last_error = str(error)
+                    raise GaveUpError(error, permanent=permanent) from error
+        raise GaveUpError(
+            ForeignWriterError(f"{self._folder.url}: {_MOST_FENCES} new segments in a row were written to by somebody else"),
+            permanent=False,
+        )
+
+    def hurry(self, seconds: float) -> None:
+        """From now on, give up after so many seconds."""
+        self._retry = replace(self._retry, window_seconds=min(seconds, self._retry.window_seconds))
+        if self._commit is not None:
+            self._commit.policy = self._retry
+
+    async def close(self) -> None:
+        """Give back the storage's sessions."""
+        await self._folder.close()
+
+    # Opening
+
+    async def _locate(self) -> resume.Fresh | resume.Continue:
+        """Look where the run ends. Can be done again after an error."""
+        await self._folder.open()
+        names = [entry.name for entry in await self._folder.entries()]
+        look = resume.first_look(names, resume=self._config.resume)
+        if isinstance(look, resume.Fresh):
+            return look
+        segment = self._folder.segment(look.name)
+        position = await segment.probe()
+        scanner = await self._scan(segment, position)
+        found = resume.second_look(look.name, scanner, can_cut=segment.growth is Growth.IN_PLACE)
+        if isinstance(found, resume.Cut):
+            try:
+                position = await segment.cut(position, found.size)
+            except UnsupportedError:
+                return resume.Fresh(found.name)
+            _logger.warning("%s: took a torn record off the end of %s", self._folder.url, found.name)
+            found = resume.Continue(found.name, found.size)
+        if isinstance(found, resume.Continue):
+            self._segment, self._position, self._last_name = segment, position, look.name
+        return found
+
+    async def _scan(self, segment: Segment, position: Position) -> Scanner:
+        scanner = Scanner()
+        read = 0
+        while read < position.offset:
+            data = await segment.read(read, min(read + _READ_BYTES, position.offset))
+            if not data:
+                raise TransientError(f"{segment.name}: ended at {read} where {position.offset} bytes were due")
+            read += len(data)
+            for start in range(0, len(data), _SCAN_BYTES):
+                for _ in scanner.feed(data[start : start + _SCAN_BYTES]):
+                    pass
+                await asyncio.sleep(0)
+        return scanner
+
+    async def _append_start(self, found: resume.Fresh | resume.Continue) -> None:
+        if isinstance(found, resume.Continue):
+            start = header.session_start(self._wall(), f"resumed at byte {found.size}")
+            self._commit = commit.Commit(start, self._position, self._retry)
+        else:
+            start = header.session_start(self._wall(), "")
+            self._last_name = found.after
+            self._roll(start)
+        await self.append(start)
+
+    async def _patiently(self, call: Callable[[], Awaitable[_T]]) -> _T:
+        """Call until it works, for as long as retries are allowed."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._retry.window_seconds
+        for attempt in itertools.count():
+            try:
+                async with asyncio.timeout(self._config.request_seconds):
+                    return await call()
+            except (StorageError, TimeoutError) as error:
+                wait = self._retry.wait(attempt, random.random())
+                retriable = not isinstance(error, StorageError) or error.retriable or isinstance(error, PreconditionFailedError)
+                if not retriable or loop.time() + wait > deadline:
+                    raise _cannot_open(self._folder.url, error, retriable=retriable) from error
+                self._counters.last_error = str(error)
+                self._counters.retries += 1
+                await asyncio.sleep(wait)
+        raise AssertionError("count() does not end")
+
+    # Appending
+
+    def _place(self, data: bytes) -> None:
+        """Begin the commit of a batch, in the open segment or in the next one."""
+        assert self._segment is not None, "open() comes first"
+        rewrites = self._segment.growth is Growth.REWRITE
+        limits = REWRITE_LIMITS if rewrites else IN_PLACE_LIMITS
+        if place(self._position.offset, len(data), self._run_bytes, limits, rewrites=rewrites) is Placement.ROLL:
+            self._roll(data)
+        else:
+            self._commit = commit.Commit(data, self._position, self._retry)
+
+    def _roll(self, data: bytes) -> None:
+        """Begin the commit of a batch as the first of the next segment, together with its header: one request."""
+        name = next_name(self._wall(), self._host, os.getpid(), next(_sequence), self._config.filename_suffix, self._last_name)
+        self._segment = self._folder.segment(name.name)
+        self._last_name = name.name
+        self._position = NOTHING
+        self._commit = commit.Commit(header.file_version(name.seconds) + data, NOTHING, self._retry)
+
+    async def _carry_out(self) -> commit.Committed | commit.Fenced | commit.GaveUp:
+        """Do what the commit machine asks for until it has a result."""
+        machine = self._commit
+        assert machine is not None, "a commit was begun"
+        loop = asyncio.get_running_loop()
+        before = machine.retries
+        action = machine.step(commit.Begin(), loop.time(), random.random())
+        while not isinstance(action, commit.Committed | commit.Fenced | commit.GaveUp):
+            outcome = await self._do(action, machine)
+            action = machine.step(outcome, loop.time(), random.random())
+        self._counters.retries += machine.retries - before
+        return action
+
+    async def _do(self, action: commit.Append | commit.Probe | commit.ReadBack | commit.Sleep, machine: commit.Commit) -> commit.Outcome:
+        segment = self._segment
+        assert segment is not None, "open() comes first"
+        try:
+            async with asyncio.timeout(None if isinstance(action, commit.Sleep) else self._config.request_seconds):
+                match action:
+                    case commit.Append(at):
+                        return commit.Stored(await segment.append(machine.data, at))
+                    case commit.Probe():
+                        return commit.Found(await segment.probe())
+                    case commit.ReadBack(start, stop):
+                        return commit.Read(await segment.read(start, stop))
+                    case commit.Sleep(seconds):
+                        await asyncio.sleep(seconds)
+                        return commit.Woken()
+        except TimeoutError as error:
+            return commit.Unknown(error)
+        except StorageError as error:
+            return _outcome(error)
+
+    def _note_committed(self, position: Position) -> None:
+        machine, self._commit = self._commit, None
+        assert machine is not None, "a commit was begun"
+        if not self._position.exists:
+            self._counters.segments += 1
+        self._position = position
+        self._run_bytes += len(machine.data)
+        self._counters.bytes += len(machine.data)
+        self._counters.appends += 1
+        self._counters.last_error = None
+
+    def _leave_to_others(self, found: Position) -> None:
+        assert self._segment is not None, "open() comes first"
+        state = f"ends at byte {found.offset} now" if found.exists else "is gone"
+        self._counters.last_error = f"{self._segment.name} {state}, by somebody else's doing"
+        _logger.warning(
+            "%s: %s; this writer left it at byte %d and goes on in a segment of its own",
+            self._folder.url,
+            self._counters.last_error,
+            self._position.offset,
+        )
+
+
+def _outcome(error: StorageError) -> commit.Outcome:
+    match error:
+        case PreconditionFailedError():
+            return commit.Refused(error)
+        case OutcomeUnknownError():
+            return commit.Unknown(error)
+        case TransientError():
+            return commit.Unavailable(error, error.retry_after)
+        case _:
+            return commit.Denied(error)
+
+
+def _cannot_open(url: str, error: Exception, *, retriable: bool) -> OpenError:
+    said = str(error) or f"no answer ({type(error).__name__})"
+    return OpenError(f"cannot open logdir {url!r}: {said}", retriable=retriable)

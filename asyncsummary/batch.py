@@ -1,0 +1,48 @@
+"""When does what was accepted become a batch? Pure: the pipeline asks, with the time passed in."""
+
+import math
+from dataclasses import dataclass
+
+NOW = 0.0
+NEVER = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPolicy:
+    """``max_queue``: a batch is due when more than this many summaries wait; None leaves it to the bytes.
+
+    ``flush_seconds``: a batch is due at the latest so long after its first summary. ``max_bytes``: a batch is due when so many bytes
+    wait, whatever their number, so that callers need not stop at a full queue.
+    """
+
+    max_queue: int | None
+    flush_seconds: float
+    max_bytes: int
+
+    @property
+    def due_count(self) -> int | None:
+        """The number of waiting summaries at which a batch is due."""
+        return None if self.max_queue is None else self.max_queue + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits in the queue: how many summaries, about how many bytes, and for how long the first one has."""
+
+    summaries: int
+    bytes: int
+    seconds: float
+
+
+def due_in(policy: BatchPolicy, waiting: Waiting, *, wanted: bool) -> float:
+    """Return in how many seconds a batch is due: ``NOW``, ``NEVER``, or something between.
+
+    ``wanted``: somebody flushes or closes.
+    """
+    if not waiting.summaries:
+        return NEVER
+    if wanted or waiting.bytes >= policy.max_bytes:
+        return NOW
+    if policy.due_count is not None and waiting.summaries >= policy.due_count:
+        return NOW
+    return max(NOW, policy.flush_seconds - waiting.seconds)

@@ -1,0 +1,149 @@
+"""What may a user choose for a writer, and what is chosen for them? ``create_file_writer``'s arguments, checked."""
+
+import operator
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, SupportsIndex, TypeVar
+
+from asyncsummary.batch import BatchPolicy
+from asyncsummary.commit import RetryPolicy
+from asyncsummary.errors import InvalidArgumentError
+from asyncsummary.order import LatePolicy
+from asyncsummary.plan import MIB
+from asyncsummary.queue import Limits, Overflow
+from asyncsummary_storage import StorageError, is_local, open_folder
+
+MAX_PENDING_BYTES = 64 * MIB
+MAX_PENDING_SUMMARIES = 2_000_000
+RETRY_SECONDS = 60.0
+REQUEST_SECONDS = 60.0
+
+_PATHLIB_URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
+_Choice = TypeVar("_Choice", Overflow, LatePolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class WriterConfig:
+    """Everything that a writer's pipeline is told. Times are in seconds."""
+
+    logdir: str
+    filename_suffix: str = ".v2"
+    resume: bool = False
+    storage_options: Mapping[str, Any] = field(default_factory=dict)
+    batch: BatchPolicy = field(default_factory=lambda: BatchPolicy(10, 120.0, MAX_PENDING_BYTES // 2))
+    limits: Limits = field(default_factory=lambda: Limits(MAX_PENDING_SUMMARIES, MAX_PENDING_BYTES))
+    overflow: Overflow = Overflow.BLOCK
+    late_steps: LatePolicy = LatePolicy.WARN
+    retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(RETRY_SECONDS))
+    request_seconds: float = REQUEST_SECONDS
+    """A request without an answer for so long has an unknown outcome."""
+    farewell_seconds: float = 5.0
+    """How long a writer that was left open tries to commit what waits, when its event loop shuts down."""
+
+
+def make_config(
+    logdir: object,
+    *,
+    max_queue: object,
+    flush_millis: object,
+    filename_suffix: object,
+    resume: object,
+    storage_options: object,
+    max_pending_bytes: object,
+    overflow: object,
+    late_steps: object,
+    retry_seconds: object,
+) -> WriterConfig:
+    """Return the configuration, with the defaults for that kind of logdir.
+
+    Raises:
+        InvalidArgumentError: the message names the argument.
+    """
+    url = _logdir(logdir)
+    local = is_local(url)
+    options = _options(storage_options)
+    _require_storage(url, options)
+    pending = _whole("max_pending_bytes", max_pending_bytes, at_least=1)
+    count = 10 if max_queue is None and local else None if max_queue is None else _whole("max_queue", max_queue)
+    millis = (120_000 if local else 10_000) if flush_millis is None else _whole("flush_millis", flush_millis)
+    if not isinstance(resume, bool):
+        raise InvalidArgumentError(f"resume: must be True or False, got {resume!r}")
+    return WriterConfig(
+        logdir=url,
+        filename_suffix=_suffix(filename_suffix),
+        resume=resume,
+        storage_options=options,
+        batch=BatchPolicy(count, millis / 1000, max(1, pending // 2)),
+        limits=Limits(MAX_PENDING_SUMMARIES, pending),
+        overflow=_choice("overflow", overflow, Overflow),
+        late_steps=_choice("late_steps", late_steps, LatePolicy),
+        retry=RetryPolicy(_seconds("retry_seconds", retry_seconds)),
+    )
+
+
+def _logdir(logdir: object) -> str:
+    if not isinstance(logdir, str | os.PathLike):
+        raise InvalidArgumentError(f"logdir: must be a str or a path, got {logdir!r} of type {type(logdir).__name__}")
+    path = os.fspath(logdir)
+    if isinstance(path, bytes):
+        raise InvalidArgumentError(f"logdir: must be a str or a path, got bytes {path!r}")
+    if not path:
+        raise InvalidArgumentError("logdir: is empty; use '.' for the current folder")
+    if "\0" in path:
+        raise InvalidArgumentError(f"logdir: {path!r} holds a null character")
+    collapsed = _PATHLIB_URL.match(path)
+    if collapsed:
+        raise InvalidArgumentError(
+            f"logdir: {path!r} looks like a URL that pathlib has shortened; pass it as a str, {collapsed.group(1)}://..."
+        )
+    return path
+
+
+def _require_storage(url: str, options: Mapping[str, Any]) -> None:
+    try:
+        open_folder(url, options)
+    except StorageError as error:
+        raise InvalidArgumentError(f"logdir: {error}") from error
+
+
+def _options(options: object) -> dict[str, Any]:
+    if options is None:
+        return {}
+    if not isinstance(options, Mapping):
+        raise InvalidArgumentError(f"storage_options: must be a dict, got {options!r} of type {type(options).__name__}")
+    return dict(options)
+
+
+def _whole(name: str, value: object, at_least: int = 0) -> int:
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise InvalidArgumentError(f"{name}: must be an integer, got {value!r} of type {type(value).__name__}")
+    number = operator.index(value)
+    if number < at_least:
+        raise InvalidArgumentError(f"{name}: must be at least {at_least}, got {number}")
+    return number
+
+
+def _seconds(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise InvalidArgumentError(f"{name}: must be a positive number of seconds, got {value!r}")
+    return float(value)
+
+
+def _suffix(suffix: object) -> str:
+    if suffix is None:
+        return ".v2"
+    if not isinstance(suffix, str):
+        raise InvalidArgumentError(f"filename_suffix: must be a str or None, got {suffix!r} of type {type(suffix).__name__}")
+    if "/" in suffix or "\0" in suffix:
+        raise InvalidArgumentError(f"filename_suffix: becomes part of a file name and cannot hold a slash or a null, got {suffix!r}")
+    return suffix
+
+
+def _choice(name: str, value: object, kind: type[_Choice]) -> _Choice:
+    try:
+        return kind(value)
+    except ValueError as error:
+        choices = ", ".join(repr(item.value) for item in kind)
+        raise InvalidArgumentError(f"{name}: must be one of {choices}, got {value!r}") from error

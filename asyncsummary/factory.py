@@ -1,0 +1,90 @@
+"""Where do writers come from? ``create_file_writer`` and its like, and the table of the names in use."""
+
+import os
+import threading
+import warnings
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from asyncsummary.config import MAX_PENDING_BYTES, RETRY_SECONDS, make_config
+from asyncsummary.errors import InvalidArgumentError
+from asyncsummary.resource import WriterResource
+from asyncsummary.writer import FileWriterHandle, NoopWriter, SummaryWriter
+
+_resources: "weakref.WeakValueDictionary[str, WriterResource]" = weakref.WeakValueDictionary()
+_naming = threading.Lock()
+
+
+def create_file_writer(
+    logdir: "str | os.PathLike[str] | None",
+    max_queue: int | None = None,
+    flush_millis: int | None = None,
+    filename_suffix: str | None = None,
+    name: str | None = None,
+    *,
+    resume: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+    max_pending_bytes: int = MAX_PENDING_BYTES,
+    overflow: str = "block",
+    late_steps: str = "warn",
+    retry_seconds: float = RETRY_SECONDS,
+) -> SummaryWriter:
+    """Return a writer of event files. Nothing is opened yet: ``async with writer``, ``await writer.init()`` or the first write does.
+
+    Args:
+        logdir: a path, or a URL such as ``s3://bucket/run`` or ``gs://bucket/run``. Local folders are made, buckets are not. None
+            gives a writer that does nothing.
+        max_queue: write when more than this many summaries wait. Default 10 for local logdirs; remote ones, where each write is a paid
+            request, go by time and bytes only.
+        flush_millis: write at the latest so many milliseconds after the first waiting summary. Default 120,000 for local logdirs,
+            10,000 for remote ones.
+        filename_suffix: put at the end of file names. Default ".v2".
+        name: writers of one name share one file, one queue, and the arguments of the first of them. Default ``logdir:<logdir>``.
+        resume: go on in the run's last segment, after its last whole record, instead of beginning a new one.
+        storage_options: for the fsspec filesystem of that scheme; for local folders ``{"fsync": True}`` makes each write survive a
+            power cut.
+        max_pending_bytes: how much may be accepted and not committed.
+        overflow: what a write does when that is reached: "block" awaits room, "raise" raises QueueFullError, "drop_newest" drops it and
+            returns False, "drop_oldest" drops older ones. Drops are counted and logged.
+        late_steps: what becomes of a scalar whose step is below one of its tag that has gone out: "warn" keeps it and logs once per tag,
+            "keep" keeps it, "drop" drops and counts it.
+        retry_seconds: how long opening, ``flush`` and ``close`` try again before they raise. What was accepted is kept and tried again
+            after that, too, until ``close``.
+
+    Raises:
+        InvalidArgumentError: an argument cannot be used; the message names it.
+    """
+    if logdir is None:
+        return create_noop_writer()
+    if name is not None and not isinstance(name, str):
+        raise InvalidArgumentError(f"name: must be a str or None, got {name!r} of type {type(name).__name__}")
+    config = make_config(
+        logdir,
+        max_queue=max_queue,
+        flush_millis=flush_millis,
+        filename_suffix=filename_suffix,
+        resume=resume,
+        storage_options=storage_options,
+        max_pending_bytes=max_pending_bytes,
+        overflow=overflow,
+        late_steps=late_steps,
+        retry_seconds=retry_seconds,
+    )
+    shared_name = f"logdir:{config.logdir}" if name is None else name
+    with _naming:
+        resource = _resources.get(shared_name)
+        if resource is None or not resource.can_be_shared:
+            resource = _resources[shared_name] = WriterResource(shared_name, config)
+    return FileWriterHandle(resource)
+
+
+def create_summary_file_writer(*args: Any, **kwargs: Any) -> SummaryWriter:
+    """Call ``create_file_writer``, its new name."""
+    warnings.warn("create_summary_file_writer is now called create_file_writer", DeprecationWarning, stacklevel=2)
+    return create_file_writer(*args, **kwargs)
+
+
+def create_noop_writer() -> SummaryWriter:
+    """Return a writer that does nothing, and that leaves the default writer alone."""
+    return NoopWriter()

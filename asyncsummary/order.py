@@ -1,0 +1,82 @@
+"""In which order do the scalars of a batch go out, and which come too late? Per tag, by step.
+
+Coroutines finish out of order, and TensorBoard's Rust reader (the default for local and gs:// logdirs) drops every kept point of a tag
+whose step is not below that of a point it reads later. So within a batch the scalars of one tag are put in the order of their steps;
+they share the places that this tag had, so different tags stay in the order of acceptance. Equal steps keep their order, too.
+"""
+
+import enum
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asyncsummary.columns import Batch
+
+_BEFORE_ALL = np.iinfo(np.int64).min
+
+
+def by_step(batch: Batch) -> Batch:
+    """Return the batch with the scalars of each tag in the order of their steps."""
+    if _ascending(batch.steps):
+        return batch
+    places = np.argsort(batch.tags, kind="stable")  # the places of each tag, in the order of acceptance
+    tags = batch.tags[places]
+    steps = batch.steps[places]
+    if bool(np.all((steps[1:] >= steps[:-1]) | (tags[1:] != tags[:-1]))):
+        return batch
+    source = np.empty(len(places), np.intp)
+    source[places] = np.lexsort((batch.steps, batch.tags))  # lexsort is stable and sorts by its last key first
+    return _taken(batch, source)
+
+
+def _ascending(steps: NDArray[np.int64]) -> bool:
+    return bool(np.all(steps[1:] >= steps[:-1]))
+
+
+def _taken(batch: Batch, source: NDArray[np.intp]) -> Batch:
+    return replace(batch, tags=batch.tags[source], steps=batch.steps[source], values=batch.values[source], times=batch.times[source])
+
+
+class LatePolicy(enum.Enum):
+    """What happens to a scalar whose step is below one of its tag in an earlier batch."""
+
+    KEEP = "keep"
+    WARN = "warn"
+    DROP = "drop"
+
+
+@dataclass(slots=True)
+class StepTracker:
+    """Remembers the highest step of each tag in the batches that went by."""
+
+    policy: LatePolicy
+    _highest: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def pass_through(self, batch: Batch) -> tuple[Batch, dict[int, int]]:
+        """Return the batch as the policy leaves it, and how many scalars came late by tag number."""
+        if not batch.scalars:
+            return batch, {}
+        self._grow(int(batch.tags.max()) + 1)
+        is_late = batch.steps < self._highest[batch.tags]
+        np.maximum.at(self._highest, batch.tags, batch.steps)
+        if not is_late.any():
+            return batch, {}
+        numbers, counts = np.unique(batch.tags[is_late], return_counts=True)
+        late = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+        if self.policy is LatePolicy.DROP:
+            batch = _without(batch, is_late)
+        return batch, late
+
+    def _grow(self, size: int) -> None:
+        if size > len(self._highest):
+            grown = np.full(max(size, 2 * len(self._highest)), _BEFORE_ALL, np.int64)
+            grown[: len(self._highest)] = self._highest
+            self._highest = grown
+
+
+def _without(batch: Batch, gone: NDArray[np.bool_]) -> Batch:
+    kept = np.flatnonzero(~gone)
+    before = np.concatenate(([0], np.cumsum(~gone)))  # how many are kept of the first n
+    events = tuple((int(before[place]), payload) for place, payload in batch.events)
+    return replace(_taken(batch, kept), events=events)

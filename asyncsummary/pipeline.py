@@ -1,0 +1,351 @@
+"""What becomes of accepted summaries? One task per writer takes them in batches and makes each batch durable.
+
+It is the only reader of the queue and, through its ``Appender``, the only awaiter of storage. While an append is on its way the queue
+goes on filling, so under load batches get larger, not later.
+"""
+
+import asyncio
+import logging
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from asyncsummary.appender import Appender, GaveUpError
+from asyncsummary.batch import NEVER, Waiting, due_in
+from asyncsummary.columns import Batch
+from asyncsummary.config import WriterConfig
+from asyncsummary.encode import encode
+from asyncsummary.errors import CommitError, FlushTimeoutError, OpenError, PipelineError, SummaryError, WriterClosedError
+from asyncsummary.order import LatePolicy, StepTracker, by_step
+from asyncsummary.queue import SummaryQueue
+from asyncsummary.stats import Counters
+from asyncsummary.tags import TagTable
+from asyncsummary.tickets import Tickets
+from asyncsummary_storage import Folder
+
+_logger = logging.getLogger("asyncsummary")
+
+_ENCODE_SCALARS = 8192  # about 2 ms of work, then other tasks get a turn
+_ORDER_INLINE = 65_536  # larger batches are put in order in a thread
+_PERMANENT_PAUSE_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class _Work:
+    """A batch that was taken from the queue: ``count`` summaries and about ``size`` bytes there.
+
+    ``sorted`` once ``batch`` is as it goes out, ``data`` once it is encoded; both so that preparing can be cancelled and done again.
+    """
+
+    batch: Batch
+    count: int
+    size: int
+    sorted: bool = False
+    data: bytes | None = None
+
+
+class Pipeline:
+    """The task of one writer, from opening to closing, and what other tasks may ask of it. It belongs to one event loop."""
+
+    def __init__(
+        self, config: WriterConfig, folder: Folder, tags: TagTable, counters: Counters, wall: Callable[[], float] = time.time
+    ) -> None:
+        self.config = config
+        self.counters = counters
+        self._tags = tags
+        self._wakeup = asyncio.Event()
+        self.queue = SummaryQueue(config.limits, config.overflow, config.batch.max_bytes, self._wakeup.set, self._note_dropped)
+        self._appender = Appender(config, folder, counters, wall)
+        self._tickets = Tickets()
+        self._tracker = StepTracker(config.late_steps)
+        self._work: _Work | None = None
+        self._since = 0.0
+        self._closing = False
+        self._loss: CommitError | None = None
+        self._dead: PipelineError | None = None
+        self._told_late: set[int] = set()
+        self._told_dropped = False
+        self._away = False
+        self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._opened.add_done_callback(_look_at)
+        self._task: asyncio.Task[None] | None = None
+
+    # What other tasks ask
+
+    @property
+    def uncommitted(self) -> int:
+        """How many accepted summaries are neither committed nor dropped."""
+        return self.queue.accepted - self.queue.settled
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is accepted."""
+        return self._closing or (self._task is not None and self._task.done())
+
+    async def open(self) -> None:
+        """Start the task, if that has not been done, and wait until the logdir is open. Raises OpenError."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"asyncsummary writer of {self.config.logdir}")
+        await asyncio.shield(self._opened)
+
+    def raise_if_dead(self) -> None:
+        """Raise PipelineError if the task died."""
+        if self._dead is not None:
+            raise PipelineError(str(self._dead)) from self._dead.__cause__
+
+    async def reserve(self, size: int) -> bool:
+        """Reserve room in the queue; False says that the summary is dropped by the overflow policy."""
+        reserved = await self.queue.reserve(size)
+        if reserved and self.closed:
+            self.queue.unreserve(size)
+            raise WriterClosedError(f"the writer of {self.config.logdir!r} was closed while this summary waited for room")
+        return reserved
+
+    async def flush(self, timeout: float | None) -> None:
+        """Wait until all that was accepted before is committed."""
+        self.raise_if_dead()
+        target = self.queue.accepted
+        if self.queue.settled >= target:
+            return
+        ticket = self._tickets.add(target)
+        self._wakeup.set()
+        try:
+            async with asyncio.timeout(timeout):
+                await ticket
+        except TimeoutError as error:
+            if isinstance(error, SummaryError):
+                raise
+            left = target - self.queue.settled
+            raise FlushTimeoutError(
+                f"flush of {self.config.logdir!r}: {left} summaries are not committed after {timeout} s; they are still waiting "
+                f"and will be tried again. Last error: {self.counters.last_error or 'none'}",
+                uncommitted=left,
+            ) from error
+        finally:
+            self._tickets.discard(ticket)
+
+    async def close(self) -> None:
+        """Commit what was accepted and end the task. Cancelling the wait does not cancel the closing.
+
+        Raises CommitError if something is lost.
+        """
+        if not self._closing:
+            self._closing = True
+            self.queue.fail(WriterClosedError(f"the writer of {self.config.logdir!r} was closed while this summary waited for room"))
+        self._wakeup.set()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        self.raise_if_dead()
+        if self._loss is not None:
+            loss, self._loss = self._loss, None
+            raise loss
+
+    def abandon(self) -> None:
+        """Finish by itself, since nobody holds the writer any more."""
+        self._closing = True
+        self._wakeup.set()
+
+    # The task
+
+    async def _run(self) -> None:
+        left_open = False
+        try:
+            if await self._open():
+                await self._serve()
+        except asyncio.CancelledError:
+            left_open = not self._closing
+            await self._say_farewell()
+        except Exception as error:  # a bug: whoever waits must be told, and nothing more may be accepted
+            self._die(error)
+        finally:
+            await self._appender.close()
+        if left_open:
+            warnings.warn(
+                f"the writer of {self.config.logdir!r} was left open when its event loop shut down; {self._lost()} summaries were not "
+                f"committed. Use 'async with', or await close()",
+                ResourceWarning,
+                stacklevel=2,
+            )
+
+    async def _open(self) -> bool:
+        try:
+            await self._appender.open()
+        except SummaryError as error:
+            self._closing = True
+            self._opened.set_exception(error)
+            return False
+        except asyncio.CancelledError:
+            self._opened.set_exception(OpenError(f"opening logdir {self.config.logdir!r} was cancelled, as its event loop shuts down"))
+            raise
+        self._opened.set_result(None)
+        return True
+
+    async def _serve(self) -> None:
+        """Commit batch after batch, until closing finds nothing left."""
+        while True:
+            if self._work is None:
+                await self._until_due()
+                self._take()
+            if self._work is not None:
+                await self._commit(self._work)
+            elif self._closing:
+                return
+
+    async def _until_due(self) -> None:
+        """Wait until a batch is due, or the writer closes."""
+        loop = asyncio.get_running_loop()
+        queue = self.queue
+        while True:
+            self._wakeup.clear()
+            waiting = len(queue.waiting)
+            if waiting:
+                policy = self.config.batch
+                state = Waiting(waiting, queue.waiting_bytes, loop.time() - self._since)
+                delay = due_in(policy, state, wanted=bool(self._tickets) or self._closing)
+                queue.wake_at = queue.accepted - waiting + (policy.due_count or 0)
+            else:
+                delay = 0.0 if self._closing else NEVER
+                queue.wake_at = queue.accepted + 1
+            if delay <= 0.0:
+                return
+            await self._wait(delay)
+            if not waiting:
+                self._since = loop.time()
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(None if seconds == NEVER else seconds):
+                await self._wakeup.wait()
+        except TimeoutError:
+            pass
+
+    def _take(self) -> None:
+        if not len(self.queue.waiting):
+            return
+        batch, size = self.queue.take()
+        self._since = asyncio.get_running_loop().time()  # whoever comes while this batch is on its way waits from now at the longest
+        self._work = _Work(batch, len(batch), size)
+
+    async def _commit(self, work: _Work) -> None:
+        if work.data is None:
+            await self._prepare(work)
+        try:
+            if work.data:
+                await self._appender.append(work.data)
+        except GaveUpError as error:
+            await self._cope(error, work)
+            return
+        if self._away:
+            self._away = False
+            _logger.warning("%s: storage is back, nothing was lost", self.config.logdir)
+        self._work = None
+        self.counters.committed += len(work.batch)
+        self.queue.settle(work.count, work.size)
+        self._tickets.settle(self.queue.settled)
+
+    async def _prepare(self, work: _Work) -> None:
+        """Put a batch in order and encode it, with turns for other tasks in between."""
+        if not work.sorted:
+            is_large = work.batch.scalars > _ORDER_INLINE
+            ordered = await asyncio.to_thread(by_step, work.batch) if is_large else by_step(work.batch)
+            work.batch = self._sort_out_late(ordered)
+            work.sorted = True
+        parts = []
+        for piece in work.batch.pieces(_ENCODE_SCALARS):
+            parts.append(encode(piece, self._tags.encoded))
+            await asyncio.sleep(0)
+        work.data = b"".join(parts)
+
+    def _sort_out_late(self, ordered: Batch) -> Batch:
+        batch, late = self._tracker.pass_through(ordered)
+        for number, count in late.items():
+            self.counters.late += count
+            if number not in self._told_late and self._tracker.policy is not LatePolicy.KEEP:
+                self._told_late.add(number)
+                _logger.warning(
+                    "%s: tag %r got a step below one that was written before; %s. TensorBoard's default reader for local and gs:// logdirs "
+                    "erases the points in between",
+                    self.config.logdir,
+                    self._tags.names[number],
+                    "such points are dropped" if self._tracker.policy is LatePolicy.DROP else "it was kept",
+                )
+        self.counters.dropped += len(ordered) - len(batch)
+        return batch
+
+    # Trouble
+
+    async def _cope(self, error: GaveUpError, work: _Work) -> None:
+        """Tell those who wait that their summaries are not committed. The batch stays, and is tried again."""
+        waiting = self.uncommitted
+        told = CommitError(
+            f"{waiting} summaries for {self.config.logdir!r} are not committed: {error}", uncommitted=waiting, retriable=not error.permanent
+        )
+        told.__cause__ = error.error
+        if not self._away:
+            self._away = True
+            _logger.warning("%s: storage does not take summaries (%s); %d wait and are tried again", self.config.logdir, error, waiting)
+        self._tickets.fail(told)
+        if error.permanent:
+            self.queue.fail(told)
+        if self._closing:
+            self._give_up(work, error)
+        elif error.permanent:
+            self._wakeup.clear()
+            await self._wait(_PERMANENT_PAUSE_SECONDS)
+
+    def _give_up(self, work: _Work, error: GaveUpError) -> None:
+        """Closing, and storage is away: what is not committed is lost, counted and told."""
+        lost = self.uncommitted
+        self._loss = CommitError(
+            f"closed {self.config.logdir!r} with {lost} summaries not committed: {error}", uncommitted=lost, retriable=False
+        )
+        self._loss.__cause__ = error.error
+        _, waiting_bytes = self.queue.take()
+        self._work = None
+        self._note_dropped(lost)
+        self.queue.settle(lost, work.size + waiting_bytes)
+
+    async def _say_farewell(self) -> None:
+        """The event loop shuts down with the writer open: commit what can be committed in a few seconds."""
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        self._closing = True
+        if self._opened.exception() is not None:
+            return
+        self._appender.hurry(self.config.farewell_seconds)
+        try:
+            async with asyncio.timeout(2 * self.config.farewell_seconds):
+                await self._serve()
+        except (TimeoutError, asyncio.CancelledError):
+            pass
+
+    def _lost(self) -> int:
+        return self.uncommitted if self._loss is None else self._loss.uncommitted
+
+    def _die(self, error: Exception) -> None:
+        self._dead = PipelineError(
+            f"the writer of {self.config.logdir!r} died of {type(error).__name__}: {error}; {self.uncommitted} summaries are not committed"
+        )
+        self._dead.__cause__ = error
+        _logger.error("%s", self._dead, exc_info=error)
+        self.counters.last_error = str(self._dead)
+        self._tickets.fail(self._dead)
+        self.queue.fail(self._dead)
+        if not self._opened.done():
+            self._opened.set_exception(self._dead)
+
+    def _note_dropped(self, count: int) -> None:
+        self.counters.dropped += count
+        if not self._told_dropped and count:
+            self._told_dropped = True
+            _logger.warning(
+                "%s: summaries are being dropped (overflow=%r); writer.stats counts them", self.config.logdir, self.config.overflow.value
+            )
+
+
+def _look_at(future: "asyncio.Future[None]") -> None:
+    """Mark an exception as seen: whoever waited for the opening may have been cancelled."""
+    if not future.cancelled():
+        future.exception()

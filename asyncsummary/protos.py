@@ -1,0 +1,137 @@
+"""Which protobuf messages do event files hold? Our own definitions, field for field those that TensorBoard reads.
+
+They live in a descriptor pool of their own and in a package of their own, so that TensorFlow's and TensorBoard's definitions can be
+imported before or after in the same process. They are built at run time: code that protoc generates checks the version of the
+protobuf that imports it, and refuses to run two major versions later. ``protos.pyi`` has their types.
+"""
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+_PACKAGE = "asyncsummary"
+_Field = descriptor_pb2.FieldDescriptorProto
+_SCALARS = {
+    "double": _Field.TYPE_DOUBLE,
+    "float": _Field.TYPE_FLOAT,
+    "int32": _Field.TYPE_INT32,
+    "int64": _Field.TYPE_INT64,
+    "string": _Field.TYPE_STRING,
+    "bytes": _Field.TYPE_BYTES,
+}
+
+# message: field name -> "number type", then "*" for repeated (numbers are packed), "|group" for a member of that oneof.
+_SCHEMA: dict[str, dict[str, str]] = {
+    "Event": {
+        "wall_time": "1 double",
+        "step": "2 int64",
+        "file_version": "3 string |what",
+        "graph_def": "4 bytes |what",
+        "summary": "5 Summary |what",
+        "log_message": "6 LogMessage |what",
+        "session_log": "7 SessionLog |what",
+        "tagged_run_metadata": "8 TaggedRunMetadata |what",
+        "meta_graph_def": "9 bytes |what",
+        "source_metadata": "10 SourceMetadata",
+    },
+    "SourceMetadata": {"writer": "1 string"},
+    "LogMessage": {"level": "1 int32", "message": "2 string"},
+    "SessionLog": {"status": "1 int32", "checkpoint_path": "2 string", "msg": "3 string"},
+    "TaggedRunMetadata": {"tag": "1 string", "run_metadata": "2 bytes"},
+    "Summary": {"value": "1 Value *"},
+    "Value": {
+        "tag": "1 string",
+        "simple_value": "2 float |value",
+        "image": "4 Image |value",
+        "histo": "5 HistogramProto |value",
+        "audio": "6 Audio |value",
+        "node_name": "7 string",
+        "tensor": "8 TensorProto |value",
+        "metadata": "9 SummaryMetadata",
+    },
+    "Image": {"height": "1 int32", "width": "2 int32", "colorspace": "3 int32", "encoded_image_string": "4 bytes"},
+    "Audio": {
+        "sample_rate": "1 float",
+        "num_channels": "2 int64",
+        "length_frames": "3 int64",
+        "encoded_audio_string": "4 bytes",
+        "content_type": "5 string",
+    },
+    "HistogramProto": {
+        "min": "1 double",
+        "max": "2 double",
+        "num": "3 double",
+        "sum": "4 double",
+        "sum_squares": "5 double",
+        "bucket_limit": "6 double *",
+        "bucket": "7 double *",
+    },
+    "PluginData": {"plugin_name": "1 string", "content": "2 bytes"},
+    "SummaryMetadata": {
+        "plugin_data": "1 PluginData",
+        "display_name": "2 string",
+        "summary_description": "3 string",
+        "data_class": "4 int32",
+    },
+    "Dim": {"size": "1 int64", "name": "2 string"},
+    "TensorShapeProto": {"dim": "2 Dim *"},
+    "TensorProto": {
+        "dtype": "1 int32",
+        "tensor_shape": "2 TensorShapeProto",
+        "tensor_content": "4 bytes",
+        "string_val": "8 bytes *",
+    },
+}
+
+
+def _add_field(message: descriptor_pb2.DescriptorProto, name: str, spec: str) -> None:
+    number, kind, *marks = spec.split()
+    field = message.field.add(name=name, number=int(number))
+    field.label = _Field.LABEL_REPEATED if "*" in marks else _Field.LABEL_OPTIONAL
+    if kind in _SCALARS:
+        field.type = _SCALARS[kind]
+    else:
+        field.type = _Field.TYPE_MESSAGE
+        field.type_name = f".{_PACKAGE}.{kind}"
+    groups = [mark[1:] for mark in marks if mark.startswith("|")]
+    if groups:
+        if not message.oneof_decl:
+            message.oneof_decl.add(name=groups[0])
+        field.oneof_index = 0  # no message here has two oneofs
+
+
+def _build() -> descriptor_pool.DescriptorPool:
+    file = descriptor_pb2.FileDescriptorProto(name="asyncsummary.proto", package=_PACKAGE, syntax="proto3")
+    for message_name, fields in _SCHEMA.items():
+        message = file.message_type.add(name=message_name)
+        for field_name, spec in fields.items():
+            _add_field(message, field_name, spec)
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    return pool
+
+
+_POOL = _build()
+
+
+def _message(name: str) -> type:
+    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
+
+
+Event = _message("Event")
+SourceMetadata = _message("SourceMetadata")
+LogMessage = _message("LogMessage")
+SessionLog = _message("SessionLog")
+TaggedRunMetadata = _message("TaggedRunMetadata")
+Summary = _message("Summary")
+Value = _message("Value")
+Image = _message("Image")
+Audio = _message("Audio")
+HistogramProto = _message("HistogramProto")
+PluginData = _message("PluginData")
+SummaryMetadata = _message("SummaryMetadata")
+TensorShapeProto = _message("TensorShapeProto")
+TensorProto = _message("TensorProto")
+
+# SessionLog.status
+START = 1
+STOP = 2
+CHECKPOINT = 3

@@ -1,0 +1,176 @@
+"""What do all writers of one name share? One resource: a configuration, counters, and a pipeline whenever it is open."""
+
+import asyncio
+import os
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from asyncsummary.config import WriterConfig
+from asyncsummary.errors import SummaryError, WriterClosedError, WrongLoopError
+from asyncsummary.pipeline import Pipeline
+from asyncsummary.queue import event_size
+from asyncsummary.scopes import current_name_scope
+from asyncsummary.stats import Counters, WriterStats
+from asyncsummary.steps import LARGEST_STEP, SMALLEST_STEP, as_step, current_step
+from asyncsummary.tags import TagTable
+from asyncsummary.values.event import event_bytes
+from asyncsummary.values.scalar import LARGEST, scalar_value
+from asyncsummary_storage import Folder, open_folder
+
+_wall_time = time.time
+_running_loop = asyncio.get_running_loop
+
+
+class WriterResource:
+    """Opens its logdir at the first use, belongs to that event loop then, and checks and accepts what is written."""
+
+    def __init__(self, name: str, config: WriterConfig, make_folder: Callable[[], Folder] | None = None) -> None:
+        self.name = name
+        self.config = config
+        self._make_folder = make_folder or (lambda: open_folder(config.logdir, config.storage_options))
+        self._tags = TagTable()
+        self._counters = Counters()
+        self._accepted_before = 0
+        self._pipeline: Pipeline | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = os.getpid()
+        self._closed = False
+
+    # Writing
+
+    async def scalar(self, name: Any, value: Any, step: Any, family: Any) -> bool:
+        """Check a scalar and accept it; False says that it was dropped by the overflow policy."""
+        wall_time = _wall_time()
+        pipeline = self._pipeline
+        if pipeline is None or pipeline.closed or self._loop is not _running_loop():
+            pipeline = await self.opened()
+        number = self._tags.number(name, family, current_name_scope.get())
+        if type(value) is not float or not -LARGEST <= value <= LARGEST:
+            value = scalar_value(value, self._tags.names[number])
+        if step is None:
+            step = current_step()
+        elif type(step) is not int or not SMALLEST_STEP <= step <= LARGEST_STEP:
+            step = as_step(step, self._tags.names[number])
+        size = self._tags.sizes[number]
+        if not pipeline.queue.reserve_now(size) and not await pipeline.reserve(size):
+            return False
+        pipeline.queue.put_scalar(number, step, value, wall_time, size)
+        return True
+
+    async def import_event(self, event: Any) -> None:
+        """Check a serialised Event and accept it as it is."""
+        payload = event_bytes(event)
+        pipeline = await self.opened()
+        size = event_size(payload)
+        if pipeline.queue.reserve_now(size) or await pipeline.reserve(size):
+            pipeline.queue.put_event(payload, size)
+
+    # Life
+
+    async def opened(self) -> Pipeline:
+        """Return the open pipeline; open it if this is the first use.
+
+        Raises:
+            WriterClosedError: it was closed.
+            WrongLoopError: it belongs to another event loop, thread or process.
+            PipelineError: its task died.
+            OpenError: the logdir cannot be opened; the next use tries again.
+        """
+        self._require_here()
+        if self._closed:
+            raise WriterClosedError(f"the writer of {self.config.logdir!r} is closed; 'await writer.init()' opens it again")
+        if self._pipeline is not None:
+            self._pipeline.raise_if_dead()
+        return await self._open()
+
+    async def init(self) -> None:
+        """Open, or open again after ``close``; do nothing if it is open."""
+        self._require_here()
+        if self._pipeline is not None:
+            self._pipeline.raise_if_dead()
+        self._closed = False
+        await self._open()
+
+    async def _open(self) -> Pipeline:
+        pipeline = self._pipeline
+        if pipeline is None or pipeline.closed:
+            self._note_accepted()
+            pipeline = self._pipeline = Pipeline(self.config, self._make_folder(), self._tags, self._counters)
+            self._loop, self._process = _running_loop(), os.getpid()
+        try:
+            await pipeline.open()
+        except SummaryError:
+            if self._pipeline is pipeline:
+                self._pipeline = None
+            raise
+        return pipeline
+
+    async def flush(self, timeout: float | None) -> None:
+        """Wait until all that was accepted before is committed."""
+        pipeline = await self.opened()
+        await pipeline.flush(timeout)
+
+    async def close(self) -> None:
+        """Flush and close; do nothing if it is closed or was never opened."""
+        if self._pipeline is None:
+            self._closed = True
+            return
+        self._require_here()
+        self._closed = True
+        await self._pipeline.close()
+
+    def stats(self) -> WriterStats:
+        """Return a snapshot of the counters."""
+        pipeline = self._pipeline
+        accepted = pipeline.queue.accepted if pipeline is not None else 0
+        pending = pipeline.uncommitted if pipeline is not None else 0
+        return self._counters.snapshot(accepted_now=accepted, pending=pending, tags=len(self._tags))
+
+    @property
+    def can_be_shared(self) -> bool:
+        """Whether a new writer of this name gets this resource: not after ``close``, the end of its event loop, or a fork."""
+        loop_ended = self._loop is not None and self._loop.is_closed()
+        return not (self._closed or loop_ended or (self._pipeline is not None and self._process != os.getpid()))
+
+    def _note_accepted(self) -> None:
+        """Keep the count of a pipeline that has ended."""
+        if self._pipeline is not None:
+            self._counters.accepted += self._pipeline.queue.accepted
+
+    def _require_here(self) -> None:
+        """See that the running event loop is the one that owns the pipeline, if there is a living one."""
+        if self._pipeline is None:
+            return
+        if self._process != os.getpid():
+            raise WrongLoopError(
+                f"the writer of {self.config.logdir!r} belongs to process {self._process}, and this is its forked child {os.getpid()}: "
+                f"create a writer of its own in the child, with a logdir of its own"
+            )
+        if self._loop is _running_loop():
+            return
+        if self._pipeline.closed and self._closed:
+            return
+        if self._loop is not None and self._loop.is_closed():
+            raise WrongLoopError(
+                f"the writer of {self.config.logdir!r} belongs to an event loop that has ended: create a new writer in this one"
+            )
+        raise WrongLoopError(
+            f"the writer of {self.config.logdir!r} belongs to another event loop: from another thread use "
+            f"asyncio.run_coroutine_threadsafe(writer.scalar(...), loop) with the loop in which the writer was opened"
+        )
+
+    def __del__(self) -> None:
+        pipeline = getattr(self, "_pipeline", None)
+        if pipeline is None or pipeline.closed or self._process != os.getpid():
+            return
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(pipeline.abandon)  # it commits what waits, if the loop goes on
+        warnings.warn(
+            f"the writer of {self.config.logdir!r} was not closed; {pipeline.uncommitted} summaries were not committed yet. "
+            f"Use 'async with', or await close()",
+            ResourceWarning,
+            source=self,
+            stacklevel=2,
+        )

@@ -1,0 +1,59 @@
+"""What has a writer done so far? A snapshot for users, and the counters behind it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WriterStats:
+    """A snapshot of a writer's counters, over all its openings.
+
+    ``accepted``: summaries taken from callers. ``committed``: of those, durable in the logdir. ``pending``: neither committed nor
+    dropped. ``dropped``: lost, by an overflow or late-step policy that says so, or by ``close()`` on a storage that stayed away (which
+    raises). ``late``: scalars whose step was below one of their tag that had gone out before. ``tags``: distinct tags.
+    ``bytes``: bytes of event files committed, headers included. ``appends``: committed appends, which is what a bucket charges for.
+    ``retries``: waits before another try. ``segments``: event files or objects begun. ``last_error``: the storage's latest, None if it
+    has recovered since.
+    """
+
+    accepted: int
+    committed: int
+    pending: int
+    dropped: int
+    late: int
+    tags: int
+    bytes: int
+    appends: int
+    retries: int
+    segments: int
+    last_error: str | None
+
+
+@dataclass(slots=True)
+class Counters:
+    """The same while it is being counted."""
+
+    accepted: int = 0
+    committed: int = 0
+    dropped: int = 0
+    late: int = 0
+    bytes: int = 0
+    appends: int = 0
+    retries: int = 0
+    segments: int = 0
+    last_error: str | None = None
+
+    def snapshot(self, *, accepted_now: int, pending: int, tags: int) -> WriterStats:
+        """Return the counters, with what only the open queue knows."""
+        return WriterStats(
+            accepted=self.accepted + accepted_now,
+            committed=self.committed,
+            pending=pending,
+            dropped=self.dropped,
+            late=self.late,
+            tags=tags,
+            bytes=self.bytes,
+            appends=self.appends,
+            retries=self.retries,
+            segments=self.segments,
+            last_error=self.last_error,
+        )

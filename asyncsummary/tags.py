@@ -1,0 +1,78 @@
+"""Which tag does a summary get? The naming rules of tf.contrib.summary, and the table of the tags a writer has seen."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from asyncsummary.columns import scalar_size
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+
+_UNWANTED = re.compile(r"[^-/\w.]")
+
+
+def clean(name: str) -> str:
+    """Return the name with every character but letters, digits, ``_ . - /`` made ``_``, and without leading slashes."""
+    return _UNWANTED.sub("_", name).lstrip("/")
+
+
+def tag_of(name: object, family: object = None, scope: str = "") -> str:
+    """Return the tag of a summary ``name`` within the name scope.
+
+    A family appears twice, before and after the scope, so that TensorBoard groups by it: ``fam/scope/fam/name``.
+
+    Raises:
+        InvalidTypeError: the name is not a str, or the family neither str nor None.
+        InvalidSummaryError: the name cannot be encoded as UTF-8.
+    """
+    if not isinstance(name, str):
+        raise InvalidTypeError(f"name: a tag must be a str, got {name!r} of type {type(name).__name__}", name)
+    if family is not None and not isinstance(family, str):
+        raise InvalidTypeError(f"family of tag {name!r}: must be a str or None, got {family!r} of type {type(family).__name__}", name)
+    inner = clean(name)
+    outer = f"{scope}/" if scope else ""
+    if family is None:
+        tag = f"{outer}{inner}".rstrip("/")
+    else:
+        group = clean(family)
+        tag = f"{group}/" + f"{outer}{group}/{inner}".rstrip("/")
+    try:
+        tag.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidSummaryError(f"name: tag {tag!r} cannot be encoded as UTF-8 ({error.reason})", name) from error
+    return tag
+
+
+@dataclass(slots=True)
+class TagTable:
+    """The tags of one writer, numbered in the order of their first use. It only grows.
+
+    By number: ``names``, ``encoded`` (UTF-8), and ``sizes``, the most bytes that a scalar of that tag takes in the file.
+    """
+
+    names: list[str] = field(default_factory=list)
+    encoded: list[bytes] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    _numbers: dict[str, int] = field(default_factory=dict)
+    _given: dict[tuple[str, str | None, str], int] = field(default_factory=dict)
+
+    def number(self, name: Any, family: Any, scope: str) -> int:
+        """Return the tag's number, a new one at its first use. Raises as ``tag_of``."""
+        if not isinstance(name, str) or (family is not None and not isinstance(family, str)):
+            tag_of(name, family, scope)  # raises
+        given = (name, family, scope)
+        number = self._given.get(given)
+        if number is None:
+            number = self._given[given] = self._add(tag_of(name, family, scope))
+        return number
+
+    def _add(self, tag: str) -> int:
+        number = self._numbers.get(tag)
+        if number is None:
+            number = self._numbers[tag] = len(self.names)
+            self.names.append(tag)
+            self.encoded.append(tag.encode())
+            self.sizes.append(scalar_size(self.encoded[-1]))
+        return number
+
+    def __len__(self) -> int:
+        return len(self.names)

@@ -1,0 +1,64 @@
+"""Which float32 is a scalar? Numbers and arrays of one number, by the rules of tf.contrib.summary.
+
+float16/32/64, bfloat16, int8..64 and uint8..64 are accepted, from Python, numpy, or anything with ``__array__`` or ``__dlpack__``.
+Of an array with several elements the first is taken, as the original does. Python numbers beyond float32 are refused, array elements
+beyond it become infinite: that too is the original's rule.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def scalar_value(value: Any, tag: object) -> float:
+    """Return the number as a float that float32 holds or rounds.
+
+    Raises:
+        InvalidTypeError: a bool, complex, string or anything else that is no number.
+        InvalidSummaryError: an empty array, or a Python number out of float32's range.
+    """
+    if isinstance(value, bool | str | bytes | complex) or value is None:
+        raise _not_a_number(value, tag)
+    if isinstance(value, int | float):
+        return _python_number(value, tag)
+    array = _as_array(value, tag)
+    if array.size == 0:
+        raise InvalidSummaryError(f"value of tag {tag!r}: is empty (shape {array.shape}); a scalar needs one number", tag)
+    if array.dtype.kind not in "fiu" and array.dtype.name != "bfloat16":
+        raise InvalidTypeError(f"value of tag {tag!r}: must be a real number, got dtype {array.dtype}", tag)
+    with np.errstate(over="ignore"):
+        return float(array.reshape(-1)[:1].astype(np.float32)[0])
+
+
+def _python_number(value: float, tag: object) -> float:
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise InvalidSummaryError(f"value of tag {tag!r}: {value!r:.60} is out of range for float32", tag) from error
+    with np.errstate(over="ignore"):
+        rounded = np.float32(number)
+    if math.isfinite(number) and not np.isfinite(rounded):
+        raise InvalidSummaryError(f"value of tag {tag!r}: {value!r:.60} is out of range for float32", tag)
+    return number
+
+
+def _as_array(value: Any, tag: object) -> np.ndarray[Any, np.dtype[Any]]:
+    """Look at the value as an array; a tensor that tracks gradients or lives on a device says so through ``detach`` and ``cpu``."""
+    try:
+        if hasattr(value, "detach") and hasattr(value, "cpu"):
+            value = value.detach().cpu()
+        array = np.from_dlpack(value) if hasattr(value, "__dlpack__") and not hasattr(value, "__array__") else np.asarray(value)
+    except Exception as error:  # the value's own conversion can raise anything
+        raise InvalidTypeError(f"value of tag {tag!r}: cannot be made an array: {error}", tag) from error
+    if array.dtype == object:
+        raise _not_a_number(value, tag)
+    return array
+
+
+def _not_a_number(value: object, tag: object) -> InvalidTypeError:
+    return InvalidTypeError(f"value of tag {tag!r}: must be a real number, got {value!r:.60} of type {type(value).__name__}", tag)

@@ -1,0 +1,197 @@
+"""What does a user hold? ``SummaryWriter``: a handle on a resource, or on nothing at all."""
+
+import abc
+import logging
+import warnings
+from types import TracebackType
+from typing import Any
+
+from asyncsummary.errors import CommitError
+from asyncsummary.resource import WriterResource
+from asyncsummary.scopes import Scope, default_writer
+from asyncsummary.stats import Counters, WriterStats
+
+_logger = logging.getLogger("asyncsummary")
+
+
+class SummaryWriter(abc.ABC):
+    """Writes summaries to one run. Made by ``create_file_writer`` and its like.
+
+    Order: what one task writes stays in that order, but for the scalars of one tag, which go out by step within a batch.
+    Cancellation: a cancelled write is either accepted as a whole or not at all; a cancelled ``flush`` or ``close`` only stops waiting.
+    A writer belongs to the event loop in which it was first used; any number of tasks there may use it at once.
+    """
+
+    @abc.abstractmethod
+    async def init(self) -> None:
+        """Open the logdir; open it again, with a new segment, after ``close``. Does nothing while it is open.
+
+        Without it, and without ``async with``, the first write opens the logdir.
+
+        Raises:
+            OpenError: the logdir cannot be opened; the message names the cure.
+        """
+
+    @abc.abstractmethod
+    async def scalar(self, tag: str, value: Any, step: Any = None, family: str | None = None) -> bool | None:
+        """Write one number, kept as float32. No default writer and no recording condition are needed.
+
+        Args:
+            tag: its name; name scopes and ``family`` apply, and characters other than letters, digits and ``_ . - /`` become ``_``.
+            value: a Python or numpy real number, or an array of which the first element is taken; no bool.
+            step: an int64; None takes that of ``set_step`` or the global step.
+            family: groups tags; it appears twice, ``family/family/tag``, as in tf.contrib.summary.
+
+        Returns:
+            True once it is accepted; it is durable after the next ``flush()``, or by itself within ``flush_millis``. False if it was
+            dropped by ``overflow``. None from a no-op writer.
+
+        Raises:
+            InvalidSummaryError: a bad tag, value or step; nothing was written.
+            QueueFullError: the queue is full and ``overflow="raise"``.
+            WriterClosedError, WrongLoopError, OpenError, PipelineError: see ``asyncsummary.errors``.
+        """
+
+    @abc.abstractmethod
+    async def import_event(self, event: bytes) -> None:
+        """Write a serialised Event byte for byte, unknown fields included. The recording condition does not count.
+
+        Raises:
+            InvalidSummaryError: not a serialised Event, or one with a wall_time that is not finite; nothing was written.
+        """
+
+    @abc.abstractmethod
+    async def flush(self, timeout: float | None = None) -> None:
+        """Wait until all that was accepted before is committed: durable, and readable at the logdir.
+
+        Raises:
+            FlushTimeoutError: ``timeout`` seconds were not enough.
+            CommitError: storage did not take it within ``retry_seconds``. The summaries are still waiting and are tried again.
+        """
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """Flush, then give everything back. Idempotent. Closing one of several writers of a name closes all.
+
+        Raises:
+            CommitError: ``uncommitted`` summaries are lost.
+        """
+
+    @abc.abstractmethod
+    def as_default(self) -> Scope[Any]:
+        """Make this the default writer within a ``with`` or ``async with`` block; the latter flushes at its end."""
+
+    @abc.abstractmethod
+    def set_as_default(self) -> None:
+        """Make this the default writer of this task, and of the tasks that it starts from now on."""
+
+    @property
+    @abc.abstractmethod
+    def stats(self) -> WriterStats:
+        """A snapshot of what was accepted, committed and dropped so far."""
+
+    async def __aenter__(self) -> "SummaryWriter":
+        await self.init()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            await self.close()
+        except CommitError as loss:
+            if error is None:
+                raise
+            _tell_beside(error, loss)
+
+
+class FileWriterHandle(SummaryWriter):
+    """A writer of event files."""
+
+    def __init__(self, resource: WriterResource) -> None:
+        self._resource = resource
+        self._warned = False
+
+    async def init(self) -> None:
+        await self._resource.init()
+
+    async def scalar(self, tag: str, value: Any, step: Any = None, family: str | None = None) -> bool:
+        return await self._resource.scalar(tag, value, step, family)
+
+    async def import_event(self, event: bytes) -> None:
+        await self._resource.import_event(event)
+
+    async def flush(self, timeout: float | None = None) -> None:
+        await self._resource.flush(timeout)
+
+    async def close(self) -> None:
+        await self._resource.close()
+
+    def as_default(self) -> Scope["SummaryWriter"]:
+        return Scope(default_writer, lambda: self, lambda _: self, self._flush_after)
+
+    def set_as_default(self) -> None:
+        default_writer.set(self)
+
+    @property
+    def stats(self) -> WriterStats:
+        return self._resource.stats()
+
+    def warn_never_recording(self) -> None:
+        """Say, once per writer, why nothing appears: no recording condition was ever set."""
+        if self._warned:
+            return
+        self._warned = True
+        warnings.warn(
+            f"a summary was not recorded in {self._resource.config.logdir!r}, because no recording condition is set: put the calls "
+            f"within 'with asyncsummary.always_record_summaries():'",
+            UserWarning,
+            stacklevel=4,
+        )
+
+    async def _flush_after(self, error: BaseException | None) -> None:
+        try:
+            await self.flush()
+        except CommitError as loss:
+            if error is None:
+                raise
+            _tell_beside(error, loss)
+
+    def __repr__(self) -> str:
+        return f"<SummaryWriter of {self._resource.config.logdir!r}>"
+
+
+class NoopWriter(SummaryWriter):
+    """A writer that does nothing at all. It does not become the default writer, nor does it replace one."""
+
+    async def init(self) -> None:
+        """Nothing."""
+
+    async def scalar(self, tag: str, value: Any, step: Any = None, family: str | None = None) -> None:
+        """Nothing."""
+
+    async def import_event(self, event: bytes) -> None:
+        """Nothing."""
+
+    async def flush(self, timeout: float | None = None) -> None:
+        """Nothing."""
+
+    async def close(self) -> None:
+        """Nothing."""
+
+    def as_default(self) -> Scope[None]:
+        return Scope(None, lambda: None, lambda _: None)
+
+    def set_as_default(self) -> None:
+        """Nothing."""
+
+    @property
+    def stats(self) -> WriterStats:
+        return Counters().snapshot(accepted_now=0, pending=0, tags=0)
+
+    def __repr__(self) -> str:
+        return "<SummaryWriter that does nothing>"
+
+
+def _tell_beside(error: BaseException, loss: CommitError) -> None:
+    """A loss at the end of a block that fails anyway must not hide why it fails, nor be hidden by it."""
+    error.add_note(f"asyncsummary: {loss}")
+    _logger.error("%s", loss)

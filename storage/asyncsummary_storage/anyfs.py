@@ -1,0 +1,182 @@
+"""How do segments grow on any other fsspec filesystem? By its true append where that was seen to work, else by rewriting.
+
+fsspec has no preconditions, so a changed length or version is noticed by a look just before the write. That guards against mistakes,
+not against a second writer at the same instant. The blocking calls run in a thread.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from asyncsummary_storage.errors import (
+    AccessDeniedError,
+    NotAFolderError,
+    OutcomeUnknownError,
+    PreconditionFailedError,
+    SegmentMissingError,
+    StorageError,
+    TransientError,
+    UnsupportedError,
+)
+from asyncsummary_storage.objects import ObjectSegment
+from asyncsummary_storage.position import NOTHING, Position
+from asyncsummary_storage.protocols import Entry, Growth, Segment
+
+_T = TypeVar("_T")
+
+TRUE_APPEND = frozenset({"memory", "sftp", "ssh", "sshfs"})
+"""Schemes whose mode "ab" was seen to write after the existing bytes and nothing else."""
+
+
+class FsspecStore:
+    """The requests of ``ObjectStore`` on an fsspec filesystem."""
+
+    def __init__(self, url: str, options: Mapping[str, Any]) -> None:
+        self._url = url
+        self._options = dict(options)
+        self._fs: Any = None
+        self.root = ""
+
+    async def connect(self, prefix: str) -> None:
+        await self.run(self._connect)
+
+    def _connect(self) -> None:
+        import fsspec
+
+        if self._fs is None:
+            self._fs, self.root = fsspec.core.url_to_fs(self._url, skip_instance_cache=True, **self._options)
+        if self._fs.exists(self.root) and not self._fs.isdir(self.root):
+            raise NotAFolderError(f"{self._url}: a file is where this folder should be")
+        self._fs.makedirs(self.root, exist_ok=True)
+
+    async def entries(self, prefix: str) -> list[Entry]:
+        return await self.run(self._list)
+
+    def _list(self) -> list[Entry]:
+        self._fs.invalidate_cache()
+        try:
+            found = self._fs.ls(self.root, detail=True)
+        except FileNotFoundError:  # storages without folders have none before the first file
+            return []
+        files = (item for item in found if item["type"] == "file")
+        return [Entry(str(item["name"]).rstrip("/").rsplit("/", 1)[-1], int(item["size"])) for item in files]
+
+    async def head(self, key: str) -> Position:
+        return await self.run(self._head, key)
+
+    def _head(self, key: str) -> Position:
+        self._fs.invalidate_cache()
+        try:
+            info = self._fs.info(self._path(key))
+        except FileNotFoundError:
+            return NOTHING
+        return Position(int(info["size"]), _version(info))
+
+    async def get(self, key: str, start: int, stop: int) -> bytes:
+        try:
+            return bytes(await self.run(lambda: self._fs.cat_file(self._path(key), start=start, end=stop)))
+        except FileNotFoundError as error:
+            raise SegmentMissingError(f"{self._path(key)}: no such file") from error
+
+    async def put(self, key: str, content: bytes, replacing: Position) -> Position:
+        return await self.run(self._put, key, content, replacing)
+
+    def _put(self, key: str, content: bytes, replacing: Position) -> Position:
+        self._require(key, replacing)
+        self._fs.pipe_file(self._path(key), content)
+        return self._ending(key, len(content))
+
+    def append(self, key: str, data: bytes, at: Position) -> Position:
+        """Append by the filesystem's own mode "ab". Blocking."""
+        self._require(key, at)
+        with self._fs.open(self._path(key), "ab") as file:
+            file.write(data)
+        return self._ending(key, at.offset + len(data))
+
+    async def disconnect(self) -> None:
+        """fsspec closes its sessions when the filesystem is collected."""
+        self._fs = None
+
+    async def run(self, call: Callable[..., _T], *args: Any) -> _T:
+        """Run a blocking call in a thread, with its errors mapped."""
+        with _mapped(self._url):
+            return await asyncio.to_thread(call, *args)
+
+    def _path(self, key: str) -> str:
+        return f"{self.root.rstrip('/')}/{key}"
+
+    def _require(self, key: str, at: Position) -> None:
+        now = self._head(key)
+        if now != at:
+            raise PreconditionFailedError(f"{self._path(key)}: ends at {now}, not at {at}")
+
+    def _ending(self, key: str, due: int) -> Position:
+        """See where the file ends after a write: some filesystems defer, drop or overwrite without an error."""
+        now = self._head(key)
+        if now.offset != due:
+            raise OutcomeUnknownError(f"{self._path(key)}: has {now.offset} bytes where {due} were due")
+        return now
+
+
+class AppendedSegment(ObjectSegment):
+    """A file that the filesystem itself appends to."""
+
+    growth = Growth.IN_PLACE
+
+    def __init__(self, store: FsspecStore, key: str, name: str) -> None:
+        super().__init__(store, key, name)
+        self._files = store
+
+    async def append(self, data: bytes, at: Position) -> Position:
+        return await self._files.run(self._files.append, self._key, data, at)
+
+
+class FsspecFolder:
+    """A folder on any filesystem that fsspec knows."""
+
+    def __init__(self, url: str, scheme: str, options: Mapping[str, Any]) -> None:
+        self._url = url
+        self._scheme = scheme
+        self._store = FsspecStore(url, options)
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    async def open(self) -> None:
+        await self._store.connect("")
+
+    async def entries(self) -> list[Entry]:
+        return sorted(await self._store.entries(""), key=lambda entry: entry.name)
+
+    def segment(self, name: str) -> Segment:
+        kind = AppendedSegment if self._scheme in TRUE_APPEND else ObjectSegment
+        return kind(self._store, name, name)
+
+    async def close(self) -> None:
+        await self._store.disconnect()
+
+
+def _version(info: Mapping[str, Any]) -> str:
+    """Return whatever tells two contents apart besides the length."""
+    named = (info.get(field) for field in ("ETag", "etag", "generation", "version_id", "mtime", "LastModified", "created"))
+    return str(next((value for value in named if value is not None), "unversioned"))
+
+
+@contextlib.contextmanager
+def _mapped(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (StorageError, FileNotFoundError, asyncio.CancelledError):
+        raise
+    except ImportError as error:
+        raise UnsupportedError(f"{where}: {error}") from error
+    except NotImplementedError as error:
+        raise UnsupportedError(f"{where}: this filesystem cannot be written to, so no summaries can go there") from error
+    except PermissionError as error:
+        raise AccessDeniedError(f"{where}: {error}") from error
+    except ConnectionRefusedError as error:
+        raise TransientError(f"{where}: {error}") from error
+    except Exception as error:  # the border: each filesystem has errors of its own, and what they mean is not known here
+        raise OutcomeUnknownError(f"{where}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,205 @@
+"""How do segments grow on a local disk? In place, by one open-check-write-close under a file lock, off the event loop."""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiofiles
+import aiofiles.os
+
+from asyncsummary_storage.errors import (
+    AccessDeniedError,
+    NotAFolderError,
+    OutcomeUnknownError,
+    PermanentError,
+    PreconditionFailedError,
+    SegmentMissingError,
+    StorageError,
+    TransientError,
+)
+from asyncsummary_storage.position import NOTHING, Position
+from asyncsummary_storage.protocols import Entry, Growth
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+
+
+class LocalSegment:
+    """A local file. No descriptor is kept between calls, so a file that was deleted or replaced is noticed at the next append.
+
+    With ``fsync`` each append is on the disk when it returns; without, it survives the process but not a power cut.
+    """
+
+    growth = Growth.IN_PLACE
+
+    def __init__(self, path: Path, fsync: bool) -> None:
+        self._path = path
+        self._fsync = fsync
+        # flock() does not hold threads of one process apart. A call that was given up as hanging may still run in its thread.
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return self._path.name
+
+    async def append(self, data: bytes, at: Position) -> Position:
+        return await asyncio.to_thread(self._append, data, at)
+
+    async def probe(self) -> Position:
+        return await asyncio.to_thread(self._probe)
+
+    async def read(self, start: int, stop: int) -> bytes:
+        try:
+            with _mapped(self._path):
+                async with aiofiles.open(self._path, "rb") as file:
+                    await file.seek(start)
+                    return await file.read(max(0, stop - start))
+        except FileNotFoundError as error:
+            raise SegmentMissingError(f"{self._path}: no such file") from error
+
+    async def cut(self, at: Position, size: int) -> Position:
+        return await asyncio.to_thread(self._cut, at, size)
+
+    def _append(self, data: bytes, at: Position) -> Position:
+        with self._lock, _mapped(self._path), self._opened(at, create=not at.exists) as descriptor:
+            try:
+                _write_all(descriptor, data, at.offset)
+                if self._fsync:
+                    os.fsync(descriptor)
+            except OSError as error:
+                self._undo(descriptor, at, error)
+                raise
+            return _position(descriptor)
+
+    def _undo(self, descriptor: int, at: Position, cause: OSError) -> None:
+        """Take back a part that was written before the disk was full: readers would stop for ever at a torn record in the middle."""
+        try:
+            os.ftruncate(descriptor, at.offset)
+            if not at.exists:
+                self._path.unlink()
+        except OSError as error:
+            raise OutcomeUnknownError(f"{self._path}: a write failed ({cause}) and could not be taken back ({error})") from cause
+
+    def _probe(self) -> Position:
+        with self._lock, _mapped(self._path):
+            try:
+                status = self._path.stat()
+            except FileNotFoundError:
+                return NOTHING
+            return Position(status.st_size, _version(status))
+
+    def _cut(self, at: Position, size: int) -> Position:
+        with self._lock, _mapped(self._path), self._opened(at, create=False) as descriptor:
+            os.ftruncate(descriptor, size)
+            if self._fsync:
+                os.fsync(descriptor)
+            return _position(descriptor)
+
+    @contextlib.contextmanager
+    def _opened(self, at: Position, *, create: bool) -> Iterator[int]:
+        """Open and lock the file, and see that it ends at ``at``."""
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
+        try:
+            descriptor = os.open(self._path, flags, 0o666)
+        except FileExistsError as error:
+            raise PreconditionFailedError(f"{self._path}: exists already") from error
+        except FileNotFoundError as error:
+            if create and not self._path.parent.is_dir():
+                raise TransientError(f"{self._path.parent}: the folder has disappeared") from error
+            raise PreconditionFailedError(f"{self._path}: the file has disappeared") from error
+        try:
+            _lock_file(descriptor)
+            now = _position(descriptor)
+            if now != at and not create:
+                raise PreconditionFailedError(f"{self._path}: ends at {now}, not at {at}")
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+class LocalFolder:
+    """A local directory, made when it is opened if it is missing."""
+
+    def __init__(self, path: str | os.PathLike[str], *, fsync: bool = False) -> None:
+        self._path = Path(path)
+        self._fsync = fsync
+
+    @property
+    def url(self) -> str:
+        return str(self._path)
+
+    async def open(self) -> None:
+        try:
+            with _mapped(self._path):
+                await aiofiles.os.makedirs(self._path, exist_ok=True)
+        except FileExistsError as error:
+            raise NotAFolderError(f"{self._path}: a file is where this folder should be") from error
+        except FileNotFoundError as error:
+            raise PermanentError(f"{self._path}: the folder cannot be made") from error
+
+    async def entries(self) -> list[Entry]:
+        return await asyncio.to_thread(self._list)
+
+    def _list(self) -> list[Entry]:
+        try:
+            with _mapped(self._path), os.scandir(self._path) as found:
+                files = [Entry(item.name, item.stat().st_size) for item in found if item.is_file()]
+        except FileNotFoundError:
+            return []
+        return sorted(files, key=lambda entry: entry.name)
+
+    def segment(self, name: str) -> LocalSegment:
+        return LocalSegment(self._path / name, self._fsync)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+@contextlib.contextmanager
+def _mapped(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors into ours. Missing and existing files are left to the callers, who know what they mean."""
+    try:
+        yield
+    except (StorageError, FileNotFoundError, FileExistsError):
+        raise
+    except NotADirectoryError as error:
+        raise NotAFolderError(f"{path}: a file is where one of its folders should be") from error
+    except OSError as error:
+        if error.errno in _DENIED:
+            raise AccessDeniedError(f"{path}: {error.strerror}; check the permissions of the file and its folder") from error
+        if error.errno in _FULL:
+            raise TransientError(f"{path}: {error.strerror}; free some space and writing goes on") from error
+        raise TransientError(f"{path}: {error}") from error
+
+
+def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view = view[written:]
+        offset += written
+
+
+def _lock_file(descriptor: int) -> None:
+    """Hold other processes' appends off while we check and write. Waits at most for another's single append."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:  # some network file systems have no locks; the check of the length still stands
+            raise
+
+
+def _position(descriptor: int) -> Position:
+    status = os.fstat(descriptor)
+    return Position(status.st_size, _version(status))
+
+
+def _version(status: os.stat_result) -> str:
+    return f"{status.st_dev}:{status.st_ino}" if stat.S_ISREG(status.st_mode) else "not a regular file"

@@ -1,0 +1,99 @@
+"""How does a storage behave that does everything right at once? The reference backend, in memory, for tests of your own.
+
+A ``MemoryDisk`` outlives the folders that are opened on it, as a disk outlives processes.
+"""
+
+from dataclasses import dataclass, field
+
+from asyncsummary_storage.errors import PreconditionFailedError, SegmentMissingError
+from asyncsummary_storage.position import NOTHING, Position
+from asyncsummary_storage.protocols import Entry, Growth
+
+
+@dataclass(slots=True)
+class MemoryDisk:
+    """The bytes that survive: segment contents and their versions by full name. ``history`` holds every Position ever stored."""
+
+    content: dict[str, bytes] = field(default_factory=dict)
+    version: dict[str, int] = field(default_factory=dict)
+    history: list[tuple[str, Position]] = field(default_factory=list)
+
+    def position(self, key: str) -> Position:
+        """Return where the segment ends."""
+        if key not in self.content:
+            return NOTHING
+        return Position(len(self.content[key]), str(self.version[key]))
+
+    def store(self, key: str, content: bytes) -> Position:
+        """Replace the content whatever it was, as a foreign writer would."""
+        self.content[key] = content
+        self.version[key] = self.version.get(key, 0) + 1
+        position = self.position(key)
+        self.history.append((key, position))
+        return position
+
+
+class MemorySegment:
+    """A segment on a ``MemoryDisk``."""
+
+    def __init__(self, disk: MemoryDisk, key: str, name: str, growth: Growth) -> None:
+        self._disk = disk
+        self._key = key
+        self._name = name
+        self._growth = growth
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def growth(self) -> Growth:
+        return self._growth
+
+    async def append(self, data: bytes, at: Position) -> Position:
+        self._require(at)
+        return self._disk.store(self._key, self._disk.content.get(self._key, b"") + data)
+
+    async def probe(self) -> Position:
+        return self._disk.position(self._key)
+
+    async def read(self, start: int, stop: int) -> bytes:
+        if self._key not in self._disk.content:
+            raise SegmentMissingError(f"{self._key}: no such segment")
+        return self._disk.content[self._key][start:stop]
+
+    async def cut(self, at: Position, size: int) -> Position:
+        self._require(at)
+        return self._disk.store(self._key, self._disk.content[self._key][:size])
+
+    def _require(self, at: Position) -> None:
+        now = self._disk.position(self._key)
+        if now != at:
+            raise PreconditionFailedError(f"{self._key}: ends at {now}, not at {at}")
+
+
+class MemoryFolder:
+    """A folder on a ``MemoryDisk``; ``growth`` chooses what its segments claim an append costs."""
+
+    def __init__(self, path: str = "run", disk: MemoryDisk | None = None, growth: Growth = Growth.IN_PLACE) -> None:
+        self.disk = disk if disk is not None else MemoryDisk()
+        self._path = path.rstrip("/")
+        self._growth = growth
+
+    @property
+    def url(self) -> str:
+        return f"in-memory:{self._path}"
+
+    async def open(self) -> None:
+        """There is nothing to connect to."""
+
+    async def entries(self) -> list[Entry]:
+        prefix = f"{self._path}/"
+        found = ((key.removeprefix(prefix), content) for key, content in self.disk.content.items() if key.startswith(prefix))
+        return sorted((Entry(name, len(content)) for name, content in found if "/" not in name), key=lambda entry: entry.name)
+
+    def segment(self, name: str) -> MemorySegment:
+        return MemorySegment(self.disk, f"{self._path}/{name}", name, self._growth)
+
+    async def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,105 @@
+"""What must a storage do so that segments can grow in it? The two protocols that every backend keeps."""
+
+import enum
+from dataclasses import dataclass
+from typing import Protocol
+
+from asyncsummary_storage.position import Position
+
+
+class Growth(enum.Enum):
+    """How a segment grows, which decides what an append costs."""
+
+    IN_PLACE = "in place"
+    """Only the new bytes are written."""
+
+    REWRITE = "rewrite"
+    """The segment's whole content is written again; the segment keeps it in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One segment in a listing: its name within the folder, and its length in bytes."""
+
+    name: str
+    size: int
+
+
+class Segment(Protocol):
+    """One file or object that only ever grows.
+
+    A Segment is used by one task at a time. Methods raise ``StorageError`` and its kind, nothing else.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name within its folder."""
+        ...
+
+    @property
+    def growth(self) -> Growth:
+        """How an append is carried out."""
+        ...
+
+    async def append(self, data: bytes, at: Position) -> Position:
+        """Store ``data`` right after ``at`` and return where the segment ends then.
+
+        All or nothing: a reader sees the segment end at ``at`` or at the returned Position. At ``NOTHING`` the segment is created.
+        When this returns, the bytes are as durable as the storage makes them and visible to every new reader.
+
+        Raises:
+            PreconditionFailedError: the segment does not end at ``at``; this call stored nothing.
+            OutcomeUnknownError: no answer; ``probe`` and compare before trying again.
+            TransientError, PermanentError: nothing was stored.
+        """
+        ...
+
+    async def probe(self) -> Position:
+        """Ask the storage where the segment ends now; ``NOTHING`` if there is none."""
+        ...
+
+    async def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes from ``start`` up to ``stop``, fewer where the segment ends before.
+
+        Raises:
+            SegmentMissingError: there is no such segment.
+        """
+        ...
+
+    async def cut(self, at: Position, size: int) -> Position:
+        """Shorten the segment from ``at`` to ``size`` bytes, to take off a torn tail.
+
+        Raises:
+            UnsupportedError: this storage's segments never shrink (readers of objects do not survive it).
+            PreconditionFailedError: the segment does not end at ``at``.
+        """
+        ...
+
+
+class Folder(Protocol):
+    """A place that holds segments: a local directory, a prefix in a bucket. It belongs to one event loop."""
+
+    @property
+    def url(self) -> str:
+        """How a user would name this folder; it goes into error messages."""
+        ...
+
+    async def open(self) -> None:
+        """Connect, and make the folder where the storage has folders.
+
+        Raises:
+            PermanentError: it cannot be used; the message names the folder and the cure.
+        """
+        ...
+
+    async def entries(self) -> list[Entry]:
+        """Return the segments directly in this folder, sorted by name."""
+        ...
+
+    def segment(self, name: str) -> Segment:
+        """Return a handle on the segment of that name; no request is made."""
+        ...
+
+    async def close(self) -> None:
+        """Give back sessions and the like; calling it again does nothing."""
+        ...
