@@ -40,6 +40,7 @@ _T = TypeVar("_T")
 _READ_BYTES = 8 << 20
 _SCAN_BYTES = 256 << 10  # about 5 ms of work, then other tasks get a turn
 _MOST_FENCES = 3
+_SLOWEST_BYTES_PER_SECOND = 100_000  # of an upload that is still worth waiting for
 
 
 class GaveUpError(Exception):
@@ -217,7 +218,7 @@ class Appender:
         segment = self._segment
         assert segment is not None, "open() comes first"
         try:
-            async with asyncio.timeout(None if isinstance(action, commit.Sleep) else self._config.request_seconds):
+            async with asyncio.timeout(None if isinstance(action, commit.Sleep) else self._request_seconds(machine)):
                 match action:
                     case commit.Append(at):
                         return commit.Stored(await segment.append(machine.data, at))
@@ -228,10 +229,14 @@ class Appender:
                     case commit.Sleep(seconds):
                         await asyncio.sleep(seconds)
                         return commit.Woken()
-        except TimeoutError as error:
-            return commit.Unknown(error)
+        except TimeoutError:
+            return commit.Unknown(OutcomeUnknownError(f"{segment.name}: no answer within {self._request_seconds(machine):.0f} s"))
         except StorageError as error:
             return _outcome(error)
+
+    def _request_seconds(self, machine: commit.Commit) -> float:
+        """Return how long a request may take: longer where there is much to send."""
+        return self._config.request_seconds + machine.end / _SLOWEST_BYTES_PER_SECOND
 
     def _note_committed(self, position: Position) -> None:
         machine, self._commit = self._commit, None

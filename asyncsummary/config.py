@@ -18,7 +18,7 @@ from asyncsummary_storage import StorageError, is_local, open_folder
 MAX_PENDING_BYTES = 64 * MIB
 MAX_PENDING_SUMMARIES = 2_000_000
 RETRY_SECONDS = 60.0
-REQUEST_SECONDS = 60.0
+REQUEST_SECONDS = 20.0
 
 _PATHLIB_URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
 _Choice = TypeVar("_Choice", Overflow, LatePolicy)
@@ -38,7 +38,7 @@ class WriterConfig:
     late_steps: LatePolicy = LatePolicy.WARN
     retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(RETRY_SECONDS))
     request_seconds: float = REQUEST_SECONDS
-    """A request without an answer for so long has an unknown outcome."""
+    """A request without an answer for so long, and a while more for what it has to send, has an unknown outcome."""
     farewell_seconds: float = 5.0
     """How long a writer that was left open tries to commit what waits, when its event loop shuts down."""
 

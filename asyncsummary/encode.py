@@ -60,7 +60,7 @@ def encode(batch: Batch, tags: Sequence[bytes]) -> bytes:
 
 def encode_scalars(batch: Batch, start: int, stop: int, tags: Sequence[bytes]) -> bytes:
     """Return the records of the scalars from ``start`` up to ``stop``."""
-    if stop - start < FEW:
+    if stop - start < FEW or not batch.times[start:stop].all():  # a wall_time of 0 is left out, so it has no layout
         return _one_by_one(batch, start, stop, tags)
     numbers = batch.tags[start:stop]
     distinct = np.flatnonzero(np.bincount(numbers))

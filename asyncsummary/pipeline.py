@@ -28,7 +28,8 @@ _logger = logging.getLogger("asyncsummary")
 
 _ENCODE_SCALARS = 8192  # about 2 ms of work, then other tasks get a turn
 _ORDER_INLINE = 65_536  # larger batches are put in order in a thread
-_PERMANENT_PAUSE_SECONDS = 30.0
+_PAUSE_SECONDS = 1.0
+_PERMANENT_PAUSE_SECONDS = 30.0  # or until somebody flushes or closes
 
 
 @dataclass(slots=True)
@@ -290,9 +291,11 @@ class Pipeline:
             self.queue.fail(told)
         if self._closing:
             self._give_up(work, error)
-        elif error.permanent:
-            self._wakeup.clear()
-            await self._wait(_PERMANENT_PAUSE_SECONDS)
+        else:
+            await asyncio.sleep(_PAUSE_SECONDS)  # whatever the reason, never try in a tight loop
+            if error.permanent and not self._tickets:
+                self._wakeup.clear()
+                await self._wait(_PERMANENT_PAUSE_SECONDS)
 
     def _give_up(self, work: _Work, error: GaveUpError) -> None:
         """Closing, and storage is away: what is not committed is lost, counted and told."""

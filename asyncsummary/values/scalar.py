@@ -24,7 +24,7 @@ def scalar_value(value: Any, tag: object) -> float:
     """
     if isinstance(value, bool | str | bytes | complex) or value is None:
         raise _not_a_number(value, tag)
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and not isinstance(value, np.generic):
         return _python_number(value, tag)
     array = _as_array(value, tag)
     if array.size == 0:

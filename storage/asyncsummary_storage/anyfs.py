@@ -114,6 +114,8 @@ class FsspecStore:
     def _ending(self, key: str, due: int) -> Position:
         """See where the file ends after a write: some filesystems defer, drop or overwrite without an error."""
         now = self._head(key)
+        if not now.exists:
+            raise UnsupportedError(f"{self._path(key)}: was written to and is not there, so this filesystem cannot be written to")
         if now.offset != due:
             raise OutcomeUnknownError(f"{self._path(key)}: has {now.offset} bytes where {due} were due")
         return now

@@ -29,7 +29,6 @@ from asyncsummary_storage.errors import (
 from asyncsummary_storage.position import NOTHING, Position
 from asyncsummary_storage.protocols import Entry
 
-_REQUEST_SECONDS = 60.0
 _REFRESH_BEFORE = timedelta(minutes=4)
 
 
@@ -49,15 +48,19 @@ class GCSStore:
 
     async def connect(self, prefix: str) -> None:
         if self._fs is None:
+            core = await _import_gcsfs()
             with self._mapped(f"gs://{self._bucket}", sent=False):
-                self._fs = await asyncio.to_thread(self._make, await _import_gcsfs())
+                try:
+                    self._fs = await asyncio.to_thread(self._make, core)
+                except (KeyError, ValueError, TypeError) as error:  # what a malformed key file leads to, by way of several libraries
+                    raise _denied(f"gs://{self._bucket}: {type(error).__name__}: {error}", self._bucket) from error
         with self._mapped(f"gs://{self._bucket}/{prefix}", sent=False):
             await self._call("GET", "b/{}/o", self._bucket, prefix=prefix, maxResults=1)
 
     def _make(self, core: Any) -> Any:
         import aiohttp
 
-        options = {"requests_timeout": aiohttp.ClientTimeout(total=_REQUEST_SECONDS), "project": "", **self._options}
+        options = {"requests_timeout": aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=20), "project": "", **self._options}
         # Looking for credentials may ask Google's metadata server and block, so this runs in a thread.
         fs = core.GCSFileSystem(asynchronous=True, skip_instance_cache=True, **options)
         self._send = inspect.unwrap(core.GCSFileSystem._request)  # gcsfs' method without its decorator, which retries for 33 s
@@ -150,15 +153,19 @@ def _translated(error: Exception, where: str, bucket: str, *, sent: bool) -> Sto
     if status == 429:
         return ThrottledError(said)
     if status in {401, 403} or _is_credentials_problem(error):
-        return AccessDeniedError(
-            f"{said}. Run 'gcloud auth application-default login', set GOOGLE_APPLICATION_CREDENTIALS or storage_options={{'token': ...}}, "
-            f"and see that they may list, read and write objects in bucket {bucket!r}"
-        )
+        return _denied(said, bucket)
     if status is not None and 400 <= status < 500 and status != 408:
         return PermanentError(said)
     if status == 503 or not sent or _never_connected(error):
         return TransientError(said)
     return OutcomeUnknownError(said)
+
+
+def _denied(said: str, bucket: str) -> AccessDeniedError:
+    return AccessDeniedError(
+        f"{said}. Run 'gcloud auth application-default login', set GOOGLE_APPLICATION_CREDENTIALS or storage_options={{'token': ...}}, "
+        f"and see that they may list, read and write objects in bucket {bucket!r}"
+    )
 
 
 def _status(error: Exception) -> int | None:

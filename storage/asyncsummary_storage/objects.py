@@ -5,7 +5,7 @@ One folder and one segment class serve every object storage; a storage only has 
 
 from typing import Protocol
 
-from asyncsummary_storage.errors import OutcomeUnknownError, UnsupportedError
+from asyncsummary_storage.errors import PreconditionFailedError, SegmentMissingError, UnsupportedError
 from asyncsummary_storage.position import Position
 from asyncsummary_storage.protocols import Entry, Growth
 
@@ -77,9 +77,12 @@ class ObjectSegment:
 
     async def _load(self, at: Position) -> None:
         """Fetch the stored content, to go on with a segment that another process began."""
-        content = await self._store.get(self._key, 0, at.offset)
+        try:
+            content = await self._store.get(self._key, 0, at.offset)
+        except SegmentMissingError as error:
+            raise PreconditionFailedError(f"{self._key}: the object has disappeared") from error
         if len(content) != at.offset:
-            raise OutcomeUnknownError(f"{self._key}: read {len(content)} bytes where {at.offset} were due")
+            raise PreconditionFailedError(f"{self._key}: ends at {len(content)}, not at {at}")
         self._sent[:] = content
 
 

@@ -1,0 +1,40 @@
+"""When a batch is due, by table."""
+
+import pytest
+
+from asyncsummary.batch import NEVER, NOW, BatchPolicy, Waiting, due_in
+
+POLICY = BatchPolicy(max_queue=10, flush_seconds=120.0, max_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "wanted", "due"),
+    [
+        (Waiting(0, 0, 0.0), False, NEVER),
+        (Waiting(0, 0, 500.0), True, NEVER),
+        (Waiting(1, 60, 0.0), False, 120.0),
+        (Waiting(10, 600, 20.0), False, 100.0),
+        (Waiting(11, 660, 0.0), False, NOW),
+        (Waiting(1, 60, 120.0), False, NOW),
+        (Waiting(1, 60, 500.0), False, NOW),
+        (Waiting(1, 60, 0.0), True, NOW),
+        (Waiting(2, 1000, 0.0), False, NOW),
+        (Waiting(2, 999, 0.0), False, 120.0),
+    ],
+)
+def test_due(waiting: Waiting, wanted: bool, due: float) -> None:
+    """By count, by time, by bytes, or because somebody flushes."""
+    assert due == due_in(POLICY, waiting, wanted=wanted)
+
+
+@pytest.mark.parametrize(("max_queue", "count", "due"), [(0, 1, NOW), (1, 1, 5.0), (1, 2, NOW), (None, 10**6, 5.0)])
+def test_max_queue(max_queue: int | None, count: int, due: float) -> None:
+    """More than max_queue: 0 writes each at once, None leaves it to time and bytes."""
+    policy = BatchPolicy(max_queue, 5.0, 10**9)
+    assert due == due_in(policy, Waiting(count, 1, 0.0), wanted=False)
+    assert (None if max_queue is None else max_queue + 1) == policy.due_count
+
+
+def test_flush_millis_zero() -> None:
+    """Writes each at once."""
+    assert due_in(BatchPolicy(10, 0.0, 1000), Waiting(1, 1, 0.0), wanted=False) == NOW

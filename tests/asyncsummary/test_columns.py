@@ -1,0 +1,47 @@
+"""Columns: what is gathered comes out, with the events in their places."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncsummary.columns import Batch, Columns, scalar_size
+
+
+def gathered(kinds: str) -> Columns:
+    """Gather a scalar for each "s" and an event for each "e", numbered through."""
+    columns = Columns()
+    for index, kind in enumerate(kinds):
+        if kind == "s":
+            columns.tags.append(0)
+            columns.steps.append(index)
+            columns.values.append(index)
+            columns.times.append(index)
+        else:
+            columns.events.append((len(columns.times), b"%d" % index))
+    return columns
+
+
+def in_order(batch: Batch) -> list[int]:
+    """Return the numbers in the order of the batch."""
+    numbers: list[int] = []
+    events = list(batch.events)
+    for place, step in enumerate(batch.steps.tolist()):
+        numbers += [int(payload) for at, payload in events if at == place]
+        numbers.append(step)
+    return numbers + [int(payload) for at, payload in events if at >= batch.scalars]
+
+
+@given(st.text("se", max_size=30), st.integers(1, 7))
+def test_pieces_put_together_are_the_whole(kinds: str, size: int) -> None:
+    """Nothing is lost, doubled or moved by cutting a batch into pieces."""
+    columns = gathered(kinds)
+    batch = columns.batch()
+    assert len(kinds) == len(columns) == len(batch)
+    assert kinds.count("s") == batch.scalars
+    pieces = list(batch.pieces(size))
+    assert list(range(len(kinds))) == in_order(batch) == [number for piece in pieces for number in in_order(piece)]
+    assert all(piece.scalars <= size for piece in pieces)
+
+
+def test_size() -> None:
+    """An upper bound that grows with the tag."""
+    assert scalar_size(b"loss") == 16 + 9 + 11 + 3 * 6 + 5 + 2 + 4

@@ -1,0 +1,187 @@
+"""The commit machine: its table, and thousands of histories of a storage that fails before or after the effect."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncsummary.commit import (
+    Action,
+    Append,
+    Begin,
+    Commit,
+    Committed,
+    Denied,
+    Fenced,
+    Found,
+    GaveUp,
+    Outcome,
+    Probe,
+    Read,
+    ReadBack,
+    Refused,
+    RetryPolicy,
+    Sleep,
+    Stored,
+    Unavailable,
+    Unknown,
+    Woken,
+)
+from asyncsummary_storage import NOTHING, Position
+
+ERROR = RuntimeError("storage said no")
+AT = Position(10, "v1")
+END = Position(14, "v2")
+POLICY = RetryPolicy(window_seconds=60.0)
+
+
+def run(outcomes: list[Outcome], at: Position = AT) -> list[Action]:
+    """Return the actions after ``Begin`` and each of the outcomes, with a clock that stands still."""
+    machine = Commit(b"data", at, POLICY)
+    return [machine.step(outcome, 0.0, 0.0) for outcome in [Begin(), *outcomes]]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "last"),
+    [
+        ([], Append(AT)),
+        ([Stored(END)], Committed(END)),
+        ([Refused(ERROR)], Probe()),
+        ([Unknown(ERROR)], Probe()),
+        ([Unknown(ERROR), Found(END)], ReadBack(10, 14)),
+        ([Unknown(ERROR), Found(END), Read(b"data")], Committed(END)),
+        ([Refused(ERROR), Found(END), Read(b"data")], Committed(END)),
+        ([Refused(ERROR), Found(END), Read(b"else")], Fenced(END)),
+        ([Refused(ERROR), Found(Position(13, "v2"))], Fenced(Position(13, "v2"))),
+        ([Refused(ERROR), Found(NOTHING)], Fenced(NOTHING)),
+        ([Unknown(ERROR), Found(AT)], Sleep(0.05)),
+        ([Unknown(ERROR), Found(AT), Woken()], Append(AT)),
+        ([Unknown(ERROR), Unavailable(ERROR)], Sleep(0.05)),
+        ([Unknown(ERROR), Unavailable(ERROR), Woken()], Probe()),
+        ([Unknown(ERROR), Unknown(ERROR), Woken()], Probe()),
+        ([Unknown(ERROR), Found(END), Unavailable(ERROR), Woken()], Probe()),
+        ([Unavailable(ERROR)], Sleep(0.05)),
+        ([Unavailable(ERROR), Woken()], Append(AT)),
+        ([Unavailable(ERROR), Woken(), Unavailable(ERROR)], Sleep(0.1)),
+        ([Unavailable(ERROR, retry_after=7.0)], Sleep(7.0)),
+        ([Unavailable(ERROR, retry_after=61.0)], GaveUp(ERROR, permanent=False)),
+        ([Denied(ERROR)], GaveUp(ERROR, permanent=True)),
+        ([Unknown(ERROR), Denied(ERROR)], GaveUp(ERROR, permanent=True)),
+        ([Unknown(ERROR), Denied(ERROR), Begin()], Probe()),
+        ([Unavailable(ERROR, retry_after=61.0), Begin()], Append(AT)),
+    ],
+)
+def test_table(outcomes: list[Outcome], last: Action) -> None:
+    """What comes after each history."""
+    assert run(outcomes)[-1] == last
+
+
+def test_creation() -> None:
+    """Creating a segment that turns out to be there is ours if it holds our bytes, and somebody else's otherwise."""
+    there = Position(4, "v1")
+    assert run([Refused(ERROR), Found(there), Read(b"data")], NOTHING)[-1] == Committed(there)
+    assert run([Refused(ERROR), Found(there), Read(b"thei")], NOTHING)[-1] == Fenced(there)
+    assert run([Refused(ERROR), Found(Position(0, "v1"))], NOTHING)[-1] == Fenced(Position(0, "v1"))
+
+
+def test_the_window() -> None:
+    """Waits grow, and end when the window does; then it begins again with short ones."""
+    machine = Commit(b"data", AT, RetryPolicy(window_seconds=30.0))
+    now, waits = 0.0, []
+    action = machine.step(Begin(), now, 0.0)
+    while not isinstance(action, GaveUp):
+        if isinstance(action, Sleep):
+            waits.append(action.seconds)
+            now += action.seconds
+            action = machine.step(Woken(), now, 0.0)
+        else:
+            action = machine.step(Unavailable(ERROR), now, 0.0)
+    assert waits[:4] == [0.05, 0.1, 0.2, 0.4]
+    assert max(waits) == 5.0
+    assert 20.0 < now <= 30.0
+    assert len(waits) == machine.retries
+    assert machine.step(Begin(), now, 0.0) == Append(AT)
+    assert machine.step(Unavailable(ERROR), now, 0.0) == Sleep(0.05)
+
+
+@given(st.integers(0, 10**6), st.floats(0, 1, exclude_max=True))
+def test_waits_are_bounded(attempt: int, jitter: float) -> None:
+    """However long storage is away."""
+    assert 0.05 <= RetryPolicy(60.0).wait(attempt, jitter) <= 10.0
+
+
+@dataclass(slots=True)
+class ModelStorage:
+    """Storage that keeps the precondition, and fails as it is told: before the effect, after it, or with a foreign write first."""
+
+    faults: list[str]
+    content: bytes = b"0123456789"
+    version: int = 1
+    late: list[tuple[bytes, Position]] = field(default_factory=list)
+
+    @property
+    def position(self) -> Position:
+        return Position(len(self.content), str(self.version))
+
+    def write(self, data: bytes, at: Position) -> bool:
+        if at != self.position:
+            return False
+        self.content += data
+        self.version += 1
+        return True
+
+    def answer(self, action: Action, data: bytes) -> Outcome:
+        fault = self.faults.pop(0) if self.faults else "none"
+        if fault == "late":
+            for request, at in self.late:  # a request that hung in the network arrives after all
+                self.write(request, at)
+        if fault == "before":
+            return Unavailable(ERROR)
+        if isinstance(action, Append):
+            if fault == "hang":
+                self.late.append((data, action.at))
+                return Unknown(ERROR)
+            if fault == "foreign":
+                self.write(b"foreign", self.position)
+            stored = self.write(data, action.at)
+            if fault == "resent":  # the client sent it twice
+                stored = self.write(data, action.at)
+            if fault == "after":
+                return Unknown(ERROR)
+            return Stored(self.position) if stored else Refused(ERROR)
+        if fault == "after":
+            return Unknown(ERROR)
+        if isinstance(action, Probe):
+            return Found(self.position)
+        assert isinstance(action, ReadBack)
+        return Read(self.content[action.start : action.stop])
+
+
+@given(st.lists(st.sampled_from(["none", "before", "after", "hang", "late", "resent", "foreign"]), max_size=12))
+def test_never_lost_never_doubled(faults: list[str]) -> None:
+    """Committed means stored exactly once; fenced means not stored, and a foreign write was there."""
+    storage = ModelStorage(list(faults))
+    machine = Commit(b"data", storage.position, RetryPolicy(window_seconds=5.0))
+    now, outcome = 0.0, Begin()  # type: Outcome
+    action = machine.step(outcome, now, 0.5)
+    for _ in range(200):
+        if isinstance(action, Committed | Fenced):
+            break
+        if isinstance(action, Sleep):
+            now += action.seconds
+            outcome = Woken()
+        elif isinstance(action, GaveUp):
+            outcome = Begin()
+        else:
+            outcome = storage.answer(action, b"data")
+        action = machine.step(outcome, now, 0.5)
+    for request, at in storage.late:
+        storage.write(request, at)
+    if isinstance(action, Committed):
+        assert storage.content.count(b"data") == 1
+        assert action.position.offset == 14
+    else:
+        assert isinstance(action, Fenced)
+        assert b"foreign" in storage.content
+        assert b"data" not in storage.content

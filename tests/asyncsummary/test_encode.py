@@ -1,0 +1,105 @@
+"""The encoder: the same bytes as protobuf, for whatever comes."""
+
+import math
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncsummary import encode as encoding
+from asyncsummary.columns import Batch
+from asyncsummary.encode import encode, scalar_event
+from asyncsummary.protos import Event
+from asyncsummary.records import frame, scan
+from tests.support.golden import GOLDEN_EVENTS
+
+TAGS = [b"", b"a", "é中".encode(), b"x" * 118, b"y" * 119, b"z" * 127, b"w" * 128, b"v" * 512, b"loss", b"accu"]
+varint_edges = [sign * (1 << bits) + delta for bits in range(0, 63, 7) for delta in (-1, 0, 1) for sign in (1, -1)]
+steps = st.one_of(st.sampled_from([*varint_edges, 2**63 - 1, -(2**63)]), st.integers(-(2**63), 2**63 - 1), st.integers(0, 300))
+values = st.one_of(st.floats(width=32), st.sampled_from([0.0, -0.0, math.nan, math.inf, -math.inf]))
+times = st.one_of(st.floats(1.6e9, 2.0e9), st.floats(allow_nan=False), st.just(0.0))
+rows = st.tuples(st.integers(0, len(TAGS) - 1), steps, values, times)
+
+
+def batch_of(found: list[tuple[int, int, float, float]], events: tuple[tuple[int, bytes], ...] = ()) -> Batch:
+    columns = list(zip(*found, strict=True)) or [(), (), (), ()]
+    kinds = (np.int32, np.int64, np.float32, np.float64)
+    made = [np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+    return Batch(made[0], made[1], made[2], made[3], events)
+
+
+def by_protobuf(batch: Batch) -> list[bytes]:
+    columns = (batch.tags, batch.steps, batch.values, batch.times)
+    return [
+        frame(scalar_event(TAGS[tag], step, value, time)) for tag, step, value, time in zip(*(c.tolist() for c in columns), strict=True)
+    ]
+
+
+@given(st.lists(rows, min_size=1, max_size=40))
+def test_fast_path_equals_protobuf(found: list[tuple[int, int, float, float]]) -> None:
+    """Any tag, step, value and time, all layouts mixed."""
+    batch = batch_of(found)
+    with mock.patch.object(encoding, "FEW", 0):
+        assert b"".join(by_protobuf(batch)) == encode(batch, TAGS)
+
+
+@given(st.lists(rows, max_size=60), st.lists(st.tuples(st.integers(0, 60), st.binary(max_size=30)), max_size=5))
+def test_mixed_kinds_keep_their_order(found: list[tuple[int, int, float, float]], others: list[tuple[int, bytes]]) -> None:
+    """Events stand before the scalar that was accepted after them."""
+    events = tuple(sorted(((min(place, len(found)), payload) for place, payload in others), key=lambda event: event[0]))
+    batch = batch_of(found, events)
+    expected: list[bytes] = []
+    scalars = by_protobuf(batch)
+    for place in range(len(found) + 1):
+        expected += [frame(payload) for at, payload in events if at == place]
+        expected += scalars[place : place + 1]
+    assert b"".join(expected) == encode(batch, TAGS)
+
+
+def test_a_large_batch_of_one_layout() -> None:
+    """Thousands of rows, read back one by one."""
+    count = 5000
+    numbers = np.where(np.arange(count) % 2 == 0, 8, 9).astype(np.int32)
+    batch = Batch(numbers, np.arange(count) + 1000, np.arange(count).astype(np.float32), 1.7e9 + np.arange(count))
+    payloads, scanner = scan(encode(batch, TAGS))
+    assert scanner.damage is None
+    for index, event in enumerate(map(Event.FromString, payloads)):
+        value = event.summary.value[0]
+        assert ("loss" if index % 2 == 0 else "accu", index + 1000, float(index), 1.7e9 + index) == (
+            value.tag,
+            event.step,
+            value.simple_value,
+            event.wall_time,
+        )
+
+
+@pytest.mark.parametrize("length", [513, 5000])
+def test_very_long_tags(length: int) -> None:
+    """Are left to protobuf, together with their batch."""
+    tags = [b"t" * length, b"a"]
+    batch = batch_of([(index % 2, index, 1.0, 2.0) for index in range(100)])
+    payloads, _ = scan(encode(batch, tags))
+    assert [tags[index % 2].decode() for index in range(100)] == [Event.FromString(payload).summary.value[0].tag for payload in payloads]
+
+
+def test_bytes_of_tensorflow() -> None:
+    """The scalars of the golden file, byte for byte, given their wall_times."""
+    payloads, _ = scan(GOLDEN_EVENTS.read_bytes())
+    scalars = 0
+    for payload in payloads:
+        event = Event.FromString(payload)
+        if len(event.summary.value) != 1 or event.summary.value[0].WhichOneof("value") != "simple_value":
+            continue
+        scalars += 1
+        tag, value = event.summary.value[0].tag.encode(), event.summary.value[0].simple_value
+        assert payload == scalar_event(tag, event.step, value, event.wall_time)
+        found = [(0, event.step, value, event.wall_time)] * 50
+        assert frame(payload) * 50 == encode(batch_of(found), [tag])
+    assert scalars >= 7
+
+
+def test_nothing() -> None:
+    """No scalars, no bytes."""
+    assert encode(batch_of([]), TAGS) == b""

@@ -1,0 +1,588 @@
+"""The one task: batching by a real timer, and every promise of flush and close, with storage at its worst. On a clock that jumps."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+import asyncsummary_storage.memory as memory
+from asyncsummary import pipeline as pipeline_module
+from asyncsummary.errors import CommitError, FlushTimeoutError, OpenError, PipelineError, QueueFullError, WriterClosedError
+from asyncsummary.order import LatePolicy
+from asyncsummary.plan import KIB
+from asyncsummary.protos import START
+from asyncsummary.queue import Overflow
+from asyncsummary_storage import (
+    AccessDeniedError,
+    ContainerMissingError,
+    Fault,
+    Growth,
+    Position,
+    PreconditionFailedError,
+    ThrottledError,
+    When,
+)
+from asyncsummary_storage.memory import MemorySegment
+from tests.support.events import events_in
+from tests.support.writing import Bench
+
+pytestmark = pytest.mark.virtual_time
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def until(condition: Any) -> None:
+    """Let other tasks run until the condition holds."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came")
+
+
+# Opening
+
+
+async def test_the_first_events() -> None:
+    """A segment begins with its version, at the second that is in its name; the run's first one then says that a session starts."""
+    bench = Bench()
+    async with bench.writer():
+        assert len(bench.names) == 1
+    version, start = bench.events()
+    assert (version.file_version, version.step) == ("brain.Event:2", 0)
+    assert version.wall_time == int(version.wall_time)
+    assert f".{int(version.wall_time):010d}." in bench.names[0]
+    assert start.session_log.status == START
+
+
+async def test_opening_waits_for_storage() -> None:
+    """Storage that comes back in time is waited for."""
+    bench = Bench()
+    bench.script.then(Fault("open"), Fault("open"), Fault("entries"), Fault("append"))
+    async with bench.writer() as writer:
+        assert writer.stats.retries == 4
+    assert len(bench.events()) == 2
+
+
+async def test_opening_ends_when_time_is_up() -> None:
+    """A trainer is not held up for ever by storage that is away; the next use tries again."""
+    bench = Bench()
+    bench.script.always([Fault("open")])
+    writer = bench.writer(retry_seconds=30.0)
+    with pytest.raises(OpenError, match=r"cannot open logdir 'in-memory:run': scripted") as caught:
+        await writer.init()
+    assert caught.value.retriable
+    assert 20.0 < now() <= 30.0
+    bench.script.heal()
+    await writer.scalar("t", 1.0, 1)
+    await writer.close()
+    assert bench.steps() == [1]
+
+
+@pytest.mark.parametrize("operation", ["open", "entries", "append"])
+async def test_a_permanent_error_is_told_at_once(operation: str) -> None:
+    """No retry helps against a missing bucket."""
+    bench = Bench()
+    bench.script.then(Fault(operation, error=lambda: ContainerMissingError("there is no bucket 'b'; create it")))
+    writer = bench.writer()
+    with pytest.raises(OpenError, match="create it") as caught:
+        await writer.init()
+    assert not caught.value.retriable
+    assert now() == 0.0
+    await writer.init()
+    await writer.close()
+
+
+async def test_a_hanging_open_is_given_up() -> None:
+    """Also when storage does not even say no."""
+    bench = Bench()
+    bench.script.always([Fault("open", When.HANG_BEFORE)])
+    writer = bench.writer(retry_seconds=30.0)
+    with pytest.raises(OpenError, match="no answer"):
+        await writer.init()
+    assert now() <= 50.0
+    await writer.close()
+
+
+async def test_many_tasks_open_once() -> None:
+    """Whoever comes first opens, the others wait for it."""
+    bench = Bench()
+    writer = bench.writer()
+    await asyncio.gather(*(writer.scalar("t", 1.0, step) for step in range(8)))
+    await writer.close()
+    assert bench.script.calls.count("open") == 1
+    assert bench.steps() == list(range(8))
+
+
+# Batching
+
+
+async def test_a_real_timer_flushes() -> None:
+    """What waits is written after flush_millis, though nobody writes any more."""
+    bench = Bench()
+    async with bench.writer(flush_seconds=7.0) as writer:
+        await asyncio.sleep(100.0)
+        await writer.scalar("t", 1.0, 1)
+        await asyncio.sleep(6.9)
+        assert bench.steps() == []
+        await asyncio.sleep(0.2)
+        assert bench.steps() == [1]
+        await writer.scalar("t", 1.0, 2)
+        await asyncio.sleep(6.9)
+        assert bench.steps() == [1]
+        await asyncio.sleep(0.2)
+        assert bench.steps() == [1, 2]
+
+
+@pytest.mark.parametrize(("max_queue", "counts"), [(0, [1, 2, 3]), (1, [0, 2, 2]), (2, [0, 0, 3]), (None, [0, 0, 0])])
+async def test_max_queue(max_queue: int | None, counts: list[int]) -> None:
+    """A batch is written when more than max_queue summaries wait."""
+    bench = Bench()
+    found = []
+    async with bench.writer(max_queue=max_queue) as writer:
+        for step in range(3):
+            await writer.scalar("t", 1.0, step)
+            await asyncio.sleep(1.0)
+            found.append(len(bench.steps()))
+    assert found == counts
+    assert bench.steps() == [0, 1, 2]
+
+
+async def test_bytes_make_a_batch() -> None:
+    """A queue that is half full is written, whatever its number of summaries."""
+    bench = Bench()
+    async with bench.writer(pending_bytes=2000) as writer:
+        for step in range(40):
+            await writer.scalar("t", 1.0, step)
+            await asyncio.sleep(0.1)
+        assert 0 < len(bench.steps()) < 40
+    assert bench.steps() == list(range(40))
+
+
+async def test_load_makes_batches_larger_not_later() -> None:
+    """What comes while an append is on its way goes out together in the next one."""
+    bench = Bench()
+    async with bench.writer(max_queue=0) as writer:
+        before = bench.appends()
+        bench.script.gate = asyncio.Event()
+        for step in range(50):
+            await writer.scalar("t", 1.0, step)
+            await asyncio.sleep(0.01)
+        assert bench.appends() - before == 1
+        bench.script.gate.set()
+        await writer.flush()
+        assert bench.appends() - before == 2
+    assert bench.steps() == list(range(50))
+
+
+async def test_steps_are_put_in_order_within_a_batch() -> None:
+    """Per tag, whatever the order in which coroutines came; times go with their values."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        for tag, step in [("a", 3), ("b", 9), ("a", 1), ("a", 2), ("b", 8)]:
+            await writer.scalar(tag, step, step)
+    assert [(tag, step) for tag, step, _ in bench.scalars()] == [("a", 1), ("b", 8), ("a", 2), ("a", 3), ("b", 9)]
+    assert all(step == value for _, step, value in bench.scalars())
+
+
+async def test_late_steps_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """They are kept, counted, and logged once per tag."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        for step in (5, 3, 2):
+            await writer.scalar("t", 1.0, step)
+            await writer.flush()
+        assert (writer.stats.late, writer.stats.dropped) == (2, 0)
+    assert bench.steps() == [5, 3, 2]
+    assert sum("'t' got a step below" in record.message for record in caplog.records) == 1
+
+
+async def test_late_steps_dropped() -> None:
+    """Each is counted, and flush does not wait for it."""
+    bench = Bench()
+    async with bench.writer(late_steps=LatePolicy.DROP) as writer:
+        for step in (5, 3, 6):
+            await writer.scalar("t", 1.0, step)
+            await writer.flush()
+        stats = writer.stats
+        assert (stats.accepted, stats.committed, stats.late, stats.dropped, stats.pending) == (3, 2, 1, 1, 0)
+    assert bench.steps() == [5, 6]
+
+
+async def test_large_batches() -> None:
+    """A batch of more than the encoder takes in one go is whole, and in order."""
+    bench = Bench()
+    count = 70_000
+    writer = bench.writer(summaries=10**6, pending_bytes=1 << 30)
+    given = [(f"t{step % 3}", (step * 7919) % count) for step in range(count)]
+    for tag, step in given:
+        await writer.scalar(tag, 1.0, step)
+    await writer.flush()
+    found = [(tag, step) for tag, step, _ in bench.scalars()]
+    for name in ("t0", "t1", "t2"):
+        assert sorted(step for tag, step in found if tag == name) == sorted(step for tag, step in given if tag == name)
+    first = [step for tag, step in found[:60_000] if tag == "t0"]
+    assert first == sorted(first)
+    await writer.close()
+
+
+async def test_segments_roll() -> None:
+    """Where a segment is written again as a whole, it stays small; each begins with its version and holds each event once."""
+    bench = Bench(growth=Growth.REWRITE)
+    async with bench.writer() as writer:
+        for step in range(40):
+            for index in range(400):
+                await writer.scalar(f"tag/{index:03d}", 1.0, step)
+            await writer.flush()
+        assert writer.stats.segments == len(bench.names) > 2
+        assert sum(map(len, bench.disk.content.values())) == writer.stats.bytes
+    assert all(len(content) <= 256 * KIB for content in bench.disk.content.values())
+    assert all(events_in(content)[0].file_version for content in bench.disk.content.values())
+    assert [event.session_log.status for event in bench.events()].count(START) == 1
+    assert bench.steps() == [step for step in range(40) for _ in range(400)]
+
+
+# Flushing
+
+
+async def test_flush_is_a_barrier() -> None:
+    """All that was accepted before is readable when it returns."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        for step in range(5):
+            await writer.scalar("t", 1.0, step)
+            await writer.flush()
+            assert bench.steps() == list(range(step + 1))
+        before = bench.appends()
+        await writer.flush()
+        assert bench.appends() == before
+
+
+async def test_flushes_share_work() -> None:
+    """Ten that wait for the same batch cost one append."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        before = bench.appends()
+        await writer.scalar("t", 1.0, 1)
+        await asyncio.gather(*(writer.flush() for _ in range(10)))
+        assert bench.appends() - before == 1
+
+
+async def test_flush_waits_for_what_is_on_its_way() -> None:
+    """A batch that was taken before the flush belongs to it."""
+    bench = Bench()
+    async with bench.writer(max_queue=0) as writer:
+        bench.script.gate = asyncio.Event()
+        before = bench.appends()
+        await writer.scalar("t", 1.0, 1)
+        await until(lambda: bench.appends() > before)
+        flush = asyncio.create_task(writer.flush())
+        await asyncio.sleep(1.0)
+        assert not flush.done()
+        bench.script.gate.set()
+        await flush
+        assert bench.steps() == [1]
+
+
+async def test_flush_timeout() -> None:
+    """Says how many are not committed; they are kept, and a later flush gets them."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        bench.script.always([Fault("append")])
+        for step in range(3):
+            await writer.scalar("t", 1.0, step)
+        with pytest.raises(FlushTimeoutError, match=r"3 summaries are not committed after 2.5 s; they are still waiting") as caught:
+            await writer.flush(timeout=2.5)
+        assert isinstance(caught.value, TimeoutError)
+        assert (caught.value.uncommitted, now()) == (3, 2.5)
+        bench.script.heal()
+        await writer.flush()
+        assert bench.steps() == [0, 1, 2]
+
+
+async def test_a_cancelled_flush_only_stops_waiting() -> None:
+    """The summaries go out all the same."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        bench.script.gate = asyncio.Event()
+        await writer.scalar("t", 1.0, 1)
+        flush = asyncio.create_task(writer.flush())
+        await asyncio.sleep(0.1)
+        flush.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await flush
+        bench.script.gate.set()
+        await until(lambda: bench.steps() == [1])
+
+
+# Trouble
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [Fault("append")],
+        [Fault("append", When.AFTER)],
+        [Fault("append", When.HANG_BEFORE)],
+        [Fault("append", When.HANG_AFTER)],
+        [Fault("append", error=lambda: ThrottledError("slow down", retry_after=5.0))],
+        [Fault("append", When.AFTER), Fault("probe"), Fault("probe", When.HANG_BEFORE)],
+        [Fault("append", When.AFTER), Fault("read")],
+        [Fault("append")] * 5,
+        [Fault("append", When.AFTER), Fault("append", When.AFTER)],
+    ],
+    ids=lambda faults: " ".join(f"{fault.operation}-{fault.when.name}" for fault in faults),
+)
+@pytest.mark.parametrize("growth", list(Growth))
+async def test_committed_exactly_once(faults: list[Fault], growth: Growth) -> None:
+    """Whatever happens to a request before, during or after its effect."""
+    bench = Bench(growth=growth)
+    async with bench.writer() as writer:
+        await writer.scalar("t", 1.0, 1)
+        await writer.flush()
+        bench.script.then(*faults)
+        await writer.scalar("t", 1.0, 2)
+        await writer.flush()
+        assert bench.steps() == [1, 2]
+        await writer.scalar("t", 1.0, 3)
+        assert writer.stats.last_error is None
+    assert bench.steps() == [1, 2, 3]
+    assert len(bench.names) == 1
+
+
+async def test_training_goes_on_through_an_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """Flushes say what is not committed, writes are accepted, and when storage is back everything lands, once and in order."""
+    caplog.set_level(logging.WARNING, "asyncsummary")
+    bench = Bench()
+    async with bench.writer(flush_seconds=1.0, retry_seconds=60.0) as writer:
+        bench.script.always([Fault("append")])
+        for step in range(300):
+            await writer.scalar("t", 1.0, step)
+            await asyncio.sleep(1.0)
+        with pytest.raises(CommitError, match="300 summaries for 'in-memory:run' are not committed: scripted") as caught:
+            await writer.flush()
+        assert (caught.value.uncommitted, caught.value.retriable) == (300, True)
+        assert (writer.stats.pending, writer.stats.dropped) == (300, 0)
+        assert writer.stats.last_error is not None
+        bench.script.heal()
+        await writer.flush()
+        assert (writer.stats.pending, writer.stats.last_error) == (0, None)
+    assert bench.steps() == list(range(300))
+    assert [record.message.split(": ", 1)[1][:24] for record in caplog.records] == ["storage does not take su", "storage is back, nothing"]
+
+
+async def test_permanent_trouble_is_told_at_once() -> None:
+    """To flush, and to callers who wait for room; what was accepted is kept, and goes out when somebody mends it."""
+    bench = Bench()
+    async with bench.writer(summaries=3) as writer:
+        bench.script.always([Fault("append", error=lambda: AccessDeniedError("may not write; check the policy"))])
+        for step in range(3):
+            await writer.scalar("t", 1.0, step)
+        start = now()
+        blocked = asyncio.create_task(writer.scalar("t", 1.0, 3))
+        with pytest.raises(CommitError, match="check the policy") as caught:
+            await writer.flush()
+        assert not caught.value.retriable
+        with pytest.raises(CommitError, match="check the policy"):
+            await blocked
+        with pytest.raises(CommitError, match="check the policy"):
+            await writer.scalar("t", 1.0, 4)
+        assert now() == start
+        bench.script.heal()
+        await writer.flush()
+        await writer.scalar("t", 1.0, 5)
+    assert bench.steps() == [0, 1, 2, 5]
+
+
+async def test_a_full_queue_holds_the_caller() -> None:
+    """With "block", a caller waits for room and then goes on; nothing is lost."""
+    bench = Bench()
+    async with bench.writer(summaries=5, max_queue=0) as writer:
+        bench.script.gate = asyncio.Event()
+        task = asyncio.create_task(_write_all(writer, 20))
+        await asyncio.sleep(10.0)
+        assert writer.stats.accepted == 5
+        bench.script.gate.set()
+        await task
+    assert bench.steps() == list(range(20))
+
+
+async def _write_all(writer: Any, count: int) -> None:
+    for step in range(count):
+        await writer.scalar("t", 1.0, step)
+
+
+async def test_overflow_raise_and_drop(caplog: pytest.LogCaptureFixture) -> None:
+    """Each policy does what it says, and drops are counted and logged once."""
+    for overflow, steps in ((Overflow.DROP_NEWEST, [0, 1, 2]), (Overflow.DROP_OLDEST, [2, 3, 4]), (Overflow.RAISE, [0, 1, 2])):
+        caplog.clear()
+        bench = Bench()
+        async with bench.writer(summaries=3, overflow=overflow) as writer:
+            for step in range(5):
+                if overflow is Overflow.RAISE and step >= 3:
+                    with pytest.raises(QueueFullError):
+                        await writer.scalar("t", 1.0, step)
+                else:
+                    await writer.scalar("t", 1.0, step)
+            await writer.flush()
+            assert writer.stats.dropped == (0 if overflow is Overflow.RAISE else 2)
+        assert bench.steps() == steps
+        assert sum("being dropped" in record.message for record in caplog.records) == (overflow is not Overflow.RAISE)
+
+
+async def test_a_foreign_writer_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody writes to our segment: nothing of either is overwritten, and we go on in a segment of our own that sorts after it."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        await writer.scalar("t", 1.0, 1)
+        await writer.flush()
+        (name,) = bench.names
+        theirs = bench.disk.content[name] + bench.disk.content[name][:40]
+        bench.disk.store(name, theirs)
+        await writer.scalar("t", 1.0, 2)
+        await writer.flush()
+        assert writer.stats.segments == 2
+    assert bench.disk.content[name] == theirs
+    assert len(bench.names) == 2
+    assert bench.steps() == [1, 2]
+    assert "goes on in a segment of its own" in caplog.text
+
+
+async def test_a_deleted_segment(caplog: pytest.LogCaptureFixture) -> None:
+    """What comes after is written to a new one."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        await writer.scalar("t", 1.0, 1)
+        await writer.flush()
+        bench.disk.content.clear()
+        await writer.scalar("t", 1.0, 2)
+    assert bench.steps() == [2]
+    assert "is gone" in caplog.text
+
+
+class Contested(MemorySegment):
+    """A segment that is never where its writer believes it to be."""
+
+    async def append(self, data: bytes, at: Position) -> Position:
+        raise PreconditionFailedError("ends elsewhere")
+
+    async def probe(self) -> Position:
+        return Position(1, "theirs")
+
+
+async def test_new_segments_are_not_begun_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every segment turns out to be somebody else's, flush says so, and the summaries wait."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        with monkeypatch.context() as contested:
+            contested.setattr(memory, "MemorySegment", Contested)
+            bench.disk.content.clear()
+            await writer.scalar("t", 1.0, 1)
+            with pytest.raises(CommitError, match="3 new segments in a row"):
+                await writer.flush()
+        await writer.flush()
+    assert bench.steps() == [1]
+
+
+# Closing
+
+
+async def test_close_commits() -> None:
+    """And is idempotent."""
+    bench = Bench()
+    writer = bench.writer()
+    await writer.scalar("t", 1.0, 1)
+    await asyncio.gather(writer.close(), writer.close())
+    await writer.close()
+    assert bench.steps() == [1]
+    assert (writer.stats.committed, writer.stats.pending) == (1, 0)
+
+
+async def test_close_never_hides_a_loss() -> None:
+    """Storage stays away until the retry window ends: close says how many are lost, and counts them."""
+    bench = Bench()
+    writer = bench.writer(retry_seconds=20.0)
+    await writer.scalar("t", 1.0, 1)
+    await writer.flush()
+    bench.script.always([Fault("append")])
+    for step in (2, 3):
+        await writer.scalar("t", 1.0, step)
+    with pytest.raises(CommitError, match="closed 'in-memory:run' with 2 summaries not committed: scripted") as caught:
+        await writer.close()
+    assert (caught.value.uncommitted, caught.value.retriable) == (2, False)
+    assert now() <= 20.0
+    assert (writer.stats.dropped, writer.stats.committed, writer.stats.pending) == (2, 1, 0)
+    await writer.close()
+
+
+async def test_a_cancelled_close_goes_on() -> None:
+    """Only the waiting ends."""
+    bench = Bench()
+    writer = bench.writer()
+    await writer.scalar("t", 1.0, 1)
+    bench.script.gate = asyncio.Event()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(writer.close(), 1.0)
+    bench.script.gate.set()
+    await writer.close()
+    assert bench.steps() == [1]
+
+
+async def test_writing_after_close() -> None:
+    """Is an error that names the way back; init opens again, with a new segment."""
+    bench = Bench()
+    writer = bench.writer()
+    await writer.scalar("t", 1.0, 1)
+    await writer.close()
+    for write in (lambda: writer.scalar("t", 1.0, 2), lambda: writer.import_event(b""), lambda: writer.flush()):
+        with pytest.raises(WriterClosedError, match="init"):
+            await write()
+    await writer.init()
+    await writer.scalar("t", 1.0, 3)
+    await writer.close()
+    assert bench.steps() == [1, 3]
+    assert len(bench.names) == 2
+    assert (writer.stats.accepted, writer.stats.committed, writer.stats.segments) == (2, 2, 2)
+
+
+async def test_callers_who_wait_when_it_closes() -> None:
+    """Are told that theirs was not accepted; what was accepted is committed."""
+    bench = Bench()
+    writer = bench.writer(summaries=2)
+    await writer.init()
+    bench.script.gate = asyncio.Event()
+    for step in (1, 2):
+        await writer.scalar("t", 1.0, step)
+    blocked = asyncio.create_task(writer.scalar("t", 1.0, 3))
+    await asyncio.sleep(1.0)
+    closing = asyncio.create_task(writer.close())
+    await asyncio.sleep(1.0)
+    with pytest.raises(WriterClosedError, match="while this summary waited"):
+        await blocked
+    bench.script.gate.set()
+    await closing
+    assert bench.steps() == [1, 2]
+
+
+async def test_a_dead_task_fails_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug in the pipeline reaches whoever waits, the next write, flush and close. Nobody hangs, nothing is silent."""
+    bench = Bench()
+    writer = bench.writer(summaries=3)
+    await writer.init()
+
+    def broken(*args: object) -> bytes:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(pipeline_module, "encode", broken)
+    for step in range(3):
+        await writer.scalar("t", 1.0, step)
+    blocked = asyncio.create_task(writer.scalar("t", 1.0, 3))
+    await asyncio.sleep(0)
+    for call in (writer.flush(), writer.flush(), blocked, writer.scalar("t", 1.0, 4), writer.flush(), writer.close(), writer.close()):
+        with pytest.raises(PipelineError, match=r"died of ZeroDivisionError: a bug; 3 summaries are not committed"):
+            await call
+    assert (writer.stats.pending, writer.stats.committed) == (3, 0)
+    assert "a bug" in str(writer.stats.last_error)

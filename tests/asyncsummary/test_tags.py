@@ -1,0 +1,81 @@
+"""Tag naming: the cases that were seen in tf.contrib.summary."""
+
+import pytest
+
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.tags import TagTable, clean, tag_of
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "scope", "tag"),
+    [
+        ("a b", None, "", "a_b"),
+        ("a:b", None, "", "a_b"),
+        ("a\nb", None, "", "a_b"),
+        ("!!!", None, "", "___"),
+        (" ", None, "", "_"),
+        ("w b!", None, "", "w_b_"),
+        ("/a", None, "", "a"),
+        ("//a", None, "", "a"),
+        ("a/", None, "", "a"),
+        ("a//b", None, "", "a//b"),
+        ("a.b-c_d/e", None, "", "a.b-c_d/e"),
+        ("", None, "", ""),
+        ("weird name!:/é x", None, "", "weird_name__/é_x"),
+        ("中", None, "", "中"),
+        ("a", "fam", "", "fam/fam/a"),
+        ("a", "fam", "outer", "fam/outer/fam/a"),
+        ("a", None, "outer", "outer/a"),
+        ("a", None, "outer/inner", "outer/inner/a"),
+        ("a", "", "", "//a"),
+        ("a", "fam/", "", "fam//fam//a"),
+        ("a", "/fam", "", "fam/fam/a"),
+        ("a", "f m", "", "f_m/f_m/a"),
+        ("", "f", "", "f/f"),
+    ],
+)
+def test_names(name: str, family: str | None, scope: str, tag: str) -> None:
+    """Each as the original names it."""
+    assert tag == tag_of(name, family, scope)
+
+
+@pytest.mark.parametrize("name", [None, 3, b"bytes", ["a"], 1.5])
+def test_a_tag_that_is_not_str(name: object) -> None:
+    """Is refused in words that show it."""
+    with pytest.raises(InvalidTypeError, match="name: a tag must be a str") as caught:
+        tag_of(name)
+    assert caught.value.tag == name
+    with pytest.raises(InvalidTypeError):
+        TagTable().number(name, None, "")
+
+
+@pytest.mark.parametrize("family", [3, b"f", ["f"]])
+def test_a_family_that_is_not_str(family: object) -> None:
+    """Is refused in words that name the tag."""
+    with pytest.raises(InvalidTypeError, match="family of tag 'loss'"):
+        tag_of("loss", family)
+    with pytest.raises(InvalidTypeError, match="family of tag 'loss'"):
+        TagTable().number("loss", family, "")
+
+
+def test_a_tag_that_utf8_cannot_say() -> None:
+    """A lone surrogate, which some file names hold, is cleaned like any other odd character; in a scope it is refused."""
+    assert clean("a\ud800") == "a_"
+    with pytest.raises(InvalidSummaryError, match="UTF-8"):
+        tag_of("a", None, "\ud800")
+
+
+def test_numbers() -> None:
+    """One number for each tag, however it was given."""
+    table = TagTable()
+    assert [
+        table.number("a", None, ""),
+        table.number("b", None, ""),
+        table.number("a", None, ""),
+        table.number("c", "f", "s"),
+        table.number("/b", None, ""),
+        table.number("c", "f", "s"),
+    ] == [0, 1, 0, 2, 1, 2]
+    assert table.names == ["a", "b", "f/s/f/c"]
+    assert table.encoded == [b"a", b"b", b"f/s/f/c"]
+    assert len(table) == 3

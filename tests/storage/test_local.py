@@ -1,0 +1,117 @@
+"""The local disk: what goes wrong there, and that readers never see half an append that failed."""
+
+import asyncio
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from asyncsummary_storage import (
+    NOTHING,
+    AccessDeniedError,
+    LocalFolder,
+    NotAFolderError,
+    PreconditionFailedError,
+    TransientError,
+)
+from asyncsummary_storage.local import LocalSegment
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Files of this process cannot grow beyond 1,000 bytes, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+async def test_missing_folders_are_made(tmp_path: Path) -> None:
+    """All the way down."""
+    await LocalFolder(tmp_path / "a" / "b" / "c").open()
+    assert (tmp_path / "a" / "b" / "c").is_dir()
+
+
+@pytest.mark.parametrize("below", ["file", "file/run"])
+async def test_a_file_where_the_folder_should_be(tmp_path: Path, below: str) -> None:
+    """Is named, whether it is the folder itself or one above it."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotAFolderError, match="file"):
+        await LocalFolder(tmp_path / below).open()
+
+
+async def test_full_disk(tmp_path: Path, small_files: None) -> None:
+    """An append that does not fit leaves the file as it was, and works when there is room again."""
+    segment = LocalSegment(tmp_path / "a", fsync=False)
+    with pytest.raises(TransientError, match="free some space"):
+        await segment.append(b"x" * 2000, NOTHING)
+    assert await segment.probe() == NOTHING
+    end = await segment.append(b"x" * 900, NOTHING)
+    with pytest.raises(TransientError, match="free some space"):
+        await segment.append(b"y" * 200, end)
+    assert end == await segment.probe()
+    assert (await segment.append(b"z" * 100, end)).offset == 1000
+
+
+async def test_a_system_error_of_permission_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the operating system refuses is told as a lack of permission."""
+
+    def refuse(*args: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    with pytest.raises(AccessDeniedError, match="permissions"):
+        await LocalSegment(tmp_path / "a", fsync=False).append(b"x", NOTHING)
+
+
+async def test_a_deleted_file_is_noticed(tmp_path: Path) -> None:
+    """Bytes never go to a file that nobody can find any more."""
+    segment = LocalSegment(tmp_path / "a", fsync=False)
+    end = await segment.append(b"one", NOTHING)
+    (tmp_path / "a").unlink()
+    with pytest.raises(PreconditionFailedError, match="disappeared"):
+        await segment.append(b"two", end)
+
+
+async def test_a_replaced_file_is_noticed(tmp_path: Path) -> None:
+    """A file of the same name and length is another file."""
+    segment = LocalSegment(tmp_path / "a", fsync=False)
+    end = await segment.append(b"one", NOTHING)
+    (tmp_path / "b").write_bytes(b"two")
+    (tmp_path / "b").replace(tmp_path / "a")
+    with pytest.raises(PreconditionFailedError):
+        await segment.append(b"three", end)
+    assert (tmp_path / "a").read_bytes() == b"two"
+
+
+async def test_a_deleted_folder(tmp_path: Path) -> None:
+    """Nothing is there to list, a new segment waits for the folder, and opening makes it again."""
+    folder = LocalFolder(tmp_path / "run")
+    await folder.open()
+    (tmp_path / "run").rmdir()
+    assert await folder.entries() == []
+    with pytest.raises(TransientError, match="disappeared"):
+        await folder.segment("a").append(b"one", NOTHING)
+    await folder.open()
+    await folder.segment("a").append(b"one", NOTHING)
+
+
+async def test_appends_at_one_position_at_once(tmp_path: Path) -> None:
+    """Of many, exactly one is stored."""
+    start = await LocalSegment(tmp_path / "a", fsync=False).append(b"start", NOTHING)
+    tries = [LocalSegment(tmp_path / "a", fsync=False).append(b"%02d" % index, start) for index in range(20)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(result, PreconditionFailedError) for result in results) == 19
+    assert (tmp_path / "a").stat().st_size == 7
+
+
+async def test_folders_are_no_segments(tmp_path: Path) -> None:
+    """Only files are listed."""
+    (tmp_path / "folder.tfevents").mkdir()
+    (tmp_path / "file").write_text("x")
+    assert [entry.name for entry in await LocalFolder(tmp_path).entries()] == ["file"]

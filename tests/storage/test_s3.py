@@ -1,0 +1,159 @@
+"""S3 by s3fs, against a real server: lost requests and replies, and what users get for their mistakes."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from asyncsummary_storage import (
+    NOTHING,
+    AccessDeniedError,
+    ContainerMissingError,
+    OutcomeUnknownError,
+    PermanentError,
+    PreconditionFailedError,
+    SegmentMissingError,
+    ThrottledError,
+    TransientError,
+    open_folder,
+)
+from asyncsummary_storage.s3 import _translated
+from tests.support.proxy import FaultProxy, Loss
+from tests.support.servers import MotoServer, free_port
+
+
+def new_url() -> str:
+    return f"s3://faults/{uuid.uuid4()}/run"
+
+
+async def test_a_lost_reply_is_not_doubled(moto: MotoServer) -> None:
+    """The PUT is stored and its reply lost; the client sends it again by itself. Probing finds our bytes, once."""
+    moto.make_bucket("faults")
+    async with FaultProxy(moto.url) as proxy:
+        folder = open_folder(new_url(), moto.options(proxy.url))
+        await folder.open()
+        segment = folder.segment("a")
+        first = await segment.append(b"one ", NOTHING)
+        proxy.lose("PUT", Loss.REPLY, Loss.REPLY)
+        with pytest.raises((OutcomeUnknownError, PreconditionFailedError)):
+            await segment.append(b"two ", first)
+        found = await segment.probe()
+        assert await segment.read(0, 100) == b"one two "
+        await segment.append(b"three", found)
+        assert await segment.read(0, 100) == b"one two three"
+        await folder.close()
+
+
+async def test_a_lost_request_is_stored_by_the_next_try(moto: MotoServer) -> None:
+    """A reset before the effect leaves the segment as it was."""
+    moto.make_bucket("faults")
+    async with FaultProxy(moto.url) as proxy:
+        folder = open_folder(new_url(), moto.options(proxy.url))
+        await folder.open()
+        segment = folder.segment("a")
+        proxy.lose("PUT", *[Loss.REQUEST] * 2)
+        with pytest.raises(OutcomeUnknownError):
+            await segment.append(b"one", NOTHING)
+        assert await segment.probe() == NOTHING
+        await segment.append(b"one", NOTHING)
+        assert await segment.read(0, 100) == b"one"
+        await folder.close()
+
+
+async def test_one_request_each(moto: MotoServer) -> None:
+    """The clients' own retries are off: a 503 costs one request and comes back at once."""
+    moto.make_bucket("faults")
+    async with FaultProxy(moto.url) as proxy:
+        folder = open_folder(new_url(), moto.options(proxy.url))
+        await folder.open()
+        proxy.lose("PUT", Loss.UNAVAILABLE)
+        before = len(proxy.requests)
+        with pytest.raises(TransientError):
+            await folder.segment("a").append(b"one", NOTHING)
+        assert len(proxy.requests) - before == 1
+        await folder.close()
+
+
+async def test_a_missing_bucket(moto: MotoServer) -> None:
+    """The error names the bucket and the cure."""
+    folder = open_folder("s3://no-such-bucket/run", moto.options())
+    with pytest.raises(ContainerMissingError, match="no bucket 'no-such-bucket'; create it"):
+        await folder.open()
+    await folder.close()
+
+
+async def test_an_endpoint_that_is_away() -> None:
+    """Nothing was sent, so a later try can succeed."""
+    options = {"key": "k", "secret": "s", "endpoint_url": f"http://127.0.0.1:{free_port()}", "client_kwargs": {"region_name": "us-east-1"}}
+    folder = open_folder("s3://bucket/run", options)
+    with pytest.raises(TransientError, match="s3://bucket"):
+        await folder.open()
+    await folder.close()
+
+
+async def test_no_credentials(moto: MotoServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the variables to set."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    folder = open_folder("s3://faults/run", {"endpoint_url": moto.url, "client_kwargs": {"region_name": "us-east-1"}})
+    with pytest.raises(AccessDeniedError, match="AWS_ACCESS_KEY_ID"):
+        await folder.open()
+    await folder.close()
+
+
+async def test_long_listings(moto: MotoServer) -> None:
+    """A listing of more than one page is whole."""
+    moto.make_bucket("faults")
+    folder = open_folder(new_url(), moto.options())
+    await folder.open()
+    for index in range(5):
+        await folder.segment(f"a{index}").append(b"x", NOTHING)
+    store = folder._store  # type: ignore[attr-defined]  # a smaller page than S3's thousand
+    call = store._fs._call_s3
+
+    async def small_pages(method: str, **kwargs: Any) -> Any:
+        return await call(method, **({**kwargs, "MaxKeys": 2} if method == "list_objects_v2" else kwargs))
+
+    store._fs._call_s3 = small_pages
+    assert [f"a{index}" for index in range(5)] == [entry.name for entry in await folder.entries()]
+    await folder.close()
+
+
+class AnswerError(Exception):
+    """botocore's ClientError, as far as it is looked at."""
+
+    def __init__(self, code: str, status: int) -> None:
+        super().__init__(code)
+        self.response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "sent", "kind"),
+    [
+        ("PreconditionFailed", 412, True, PreconditionFailedError),
+        ("412", 412, True, PreconditionFailedError),
+        ("NoSuchBucket", 404, True, ContainerMissingError),
+        ("NoSuchKey", 404, False, SegmentMissingError),
+        ("404", 404, False, SegmentMissingError),
+        ("SlowDown", 503, True, ThrottledError),
+        ("TooManyRequests", 429, True, ThrottledError),
+        ("ConditionalRequestConflict", 409, True, TransientError),
+        ("ExpiredToken", 400, True, TransientError),
+        ("AccessDenied", 403, True, AccessDeniedError),
+        ("SignatureDoesNotMatch", 403, True, AccessDeniedError),
+        ("InvalidRequest", 400, True, PermanentError),
+        ("ServiceUnavailable", 503, True, TransientError),
+        ("InternalError", 500, True, OutcomeUnknownError),
+        ("InternalError", 500, False, TransientError),
+        ("RequestTimeout", 400, True, OutcomeUnknownError),
+    ],
+)
+def test_error_codes(code: str, status: int, sent: bool, kind: type[Exception]) -> None:
+    """Each code of the S3 API becomes the error that says what to do next."""
+    import botocore.exceptions  # noqa: F401  # the translation looks at its classes
+
+    error = OSError(5, "what s3fs makes of it")
+    error.__cause__ = AnswerError(code, status)
+    assert kind is type(_translated(error, "s3://b/k", "b", sent=sent))

@@ -1,0 +1,1 @@
+"""What several tests need: servers, a fake clock, readers of event files."""

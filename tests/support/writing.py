@@ -1,0 +1,69 @@
+"""Writers on storage in memory, with scripted faults and any configuration."""
+
+from dataclasses import dataclass, field
+
+from asyncsummary.batch import BatchPolicy
+from asyncsummary.commit import RetryPolicy
+from asyncsummary.config import WriterConfig
+from asyncsummary.order import LatePolicy
+from asyncsummary.protos import Event
+from asyncsummary.queue import Limits, Overflow
+from asyncsummary.resource import WriterResource
+from asyncsummary.writer import FileWriterHandle
+from asyncsummary_storage import FaultyFolder, Growth, MemoryDisk, MemoryFolder, Script
+from tests.support.events import events_in, scalars_of
+
+
+@dataclass(slots=True)
+class Bench:
+    """A disk in memory, a script of faults before it, and writers on both."""
+
+    script: Script = field(default_factory=Script)
+    disk: MemoryDisk = field(default_factory=MemoryDisk)
+    growth: Growth = Growth.IN_PLACE
+
+    def writer(
+        self,
+        *,
+        max_queue: int | None = None,
+        flush_seconds: float = 120.0,
+        summaries: int = 10_000,
+        pending_bytes: int = 1 << 20,
+        overflow: Overflow = Overflow.BLOCK,
+        late_steps: LatePolicy = LatePolicy.WARN,
+        retry_seconds: float = 60.0,
+        resume: bool = False,
+    ) -> FileWriterHandle:
+        """Return a writer that is not open yet."""
+        config = WriterConfig(
+            "in-memory:run",
+            resume=resume,
+            batch=BatchPolicy(max_queue, flush_seconds, pending_bytes // 2),
+            limits=Limits(summaries, pending_bytes),
+            overflow=overflow,
+            late_steps=late_steps,
+            retry=RetryPolicy(retry_seconds),
+        )
+        folder = FaultyFolder(MemoryFolder("run", self.disk, self.growth), self.script)
+        return FileWriterHandle(WriterResource("test", config, lambda: folder))
+
+    @property
+    def names(self) -> list[str]:
+        """The segments on the disk."""
+        return sorted(self.disk.content)
+
+    def events(self) -> list[Event]:
+        """All events on the disk, in the order of reading."""
+        return [event for name in self.names for event in events_in(self.disk.content[name])]
+
+    def scalars(self) -> list[tuple[str, int, float]]:
+        """All scalars on the disk, in the order of reading."""
+        return scalars_of(self.events())
+
+    def steps(self) -> list[int]:
+        """The steps of all scalars on the disk."""
+        return [step for _, step, _ in self.scalars()]
+
+    def appends(self) -> int:
+        """How many appends were tried."""
+        return self.script.calls.count("append")
