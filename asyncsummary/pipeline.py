@@ -56,7 +56,7 @@ class Pipeline:
         self.counters = counters
         self._tags = tags
         self._wakeup = asyncio.Event()
-        self.queue = SummaryQueue(config.limits, config.overflow, config.batch.max_bytes, self._wakeup.set, self._note_dropped)
+        self.queue = SummaryQueue(config.limits, config.overflow, config.batch.max_bytes, self._wakeup.set, self._note_overflow)
         self._appender = Appender(config, folder, counters, wall)
         self._tickets = Tickets()
         self._tracker = StepTracker(config.late_steps)
@@ -306,7 +306,7 @@ class Pipeline:
         self._loss.__cause__ = error.error
         _, waiting_bytes = self.queue.take()
         self._work = None
-        self._note_dropped(lost)
+        self.counters.dropped += lost
         self.queue.settle(lost, work.size + waiting_bytes)
 
     async def _say_farewell(self) -> None:
@@ -339,9 +339,9 @@ class Pipeline:
         if not self._opened.done():
             self._opened.set_exception(self._dead)
 
-    def _note_dropped(self, count: int) -> None:
+    def _note_overflow(self, count: int) -> None:
         self.counters.dropped += count
-        if not self._told_dropped and count:
+        if not self._told_dropped:
             self._told_dropped = True
             _logger.warning(
                 "%s: summaries are being dropped (overflow=%r); writer.stats counts them", self.config.logdir, self.config.overflow.value

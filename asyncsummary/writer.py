@@ -144,7 +144,7 @@ class FileWriterHandle(SummaryWriter):
             f"a summary was not recorded in {self._resource.config.logdir!r}, because no recording condition is set: put the calls "
             f"within 'with asyncsummary.always_record_summaries():'",
             UserWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
 
     async def _flush_after(self, error: BaseException | None) -> None:

@@ -106,13 +106,13 @@ class LocalSegment:
     def _opened(self, at: Position, *, create: bool) -> Iterator[int]:
         """Open and lock the file, and see that it ends at ``at``."""
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
+        if create:
+            self._path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleaned up since the folder was opened
         try:
             descriptor = os.open(self._path, flags, 0o666)
         except FileExistsError as error:
             raise PreconditionFailedError(f"{self._path}: exists already") from error
         except FileNotFoundError as error:
-            if create and not self._path.parent.is_dir():
-                raise TransientError(f"{self._path.parent}: the folder has disappeared") from error
             raise PreconditionFailedError(f"{self._path}: the file has disappeared") from error
         try:
             _lock_file(descriptor)

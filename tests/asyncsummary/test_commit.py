@@ -163,7 +163,8 @@ def test_never_lost_never_doubled(faults: list[str]) -> None:
     """Committed means stored exactly once; fenced means not stored, and a foreign write was there."""
     storage = ModelStorage(list(faults))
     machine = Commit(b"data", storage.position, RetryPolicy(window_seconds=5.0))
-    now, outcome = 0.0, Begin()  # type: Outcome
+    now = 0.0
+    outcome: Outcome = Begin()
     action = machine.step(outcome, now, 0.5)
     for _ in range(200):
         if isinstance(action, Committed | Fenced):

@@ -24,10 +24,8 @@ rows = st.tuples(st.integers(0, len(TAGS) - 1), steps, values, times)
 
 
 def batch_of(found: list[tuple[int, int, float, float]], events: tuple[tuple[int, bytes], ...] = ()) -> Batch:
-    columns = list(zip(*found, strict=True)) or [(), (), (), ()]
-    kinds = (np.int32, np.int64, np.float32, np.float64)
-    made = [np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-    return Batch(made[0], made[1], made[2], made[3], events)
+    tags, steps, values, times = list(zip(*found, strict=True)) or [(), (), (), ()]
+    return Batch(np.array(tags, np.int32), np.array(steps, np.int64), np.array(values, np.float32), np.array(times, np.float64), events)
 
 
 def by_protobuf(batch: Batch) -> list[bytes]:
@@ -62,7 +60,7 @@ def test_a_large_batch_of_one_layout() -> None:
     """Thousands of rows, read back one by one."""
     count = 5000
     numbers = np.where(np.arange(count) % 2 == 0, 8, 9).astype(np.int32)
-    batch = Batch(numbers, np.arange(count) + 1000, np.arange(count).astype(np.float32), 1.7e9 + np.arange(count))
+    batch = Batch(numbers, np.arange(count) + 1000, np.arange(count).astype(np.float32), np.arange(count) + np.float64(1.7e9))
     payloads, scanner = scan(encode(batch, TAGS))
     assert scanner.damage is None
     for index, event in enumerate(map(Event.FromString, payloads)):

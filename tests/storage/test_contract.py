@@ -17,14 +17,14 @@ NAMES = ["memory", "faultless", "local", "local-fsync", "s3", "gcs", "fsspec-app
 @pytest.fixture(params=NAMES)
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
     """A place of each backend, empty."""
-    match request.param:
-        case "local" | "local-fsync" as name:
-            backend = backends.local(tmp_path, fsync=name == "local-fsync")
-        case "s3":
-            moto: MotoServer = request.getfixturevalue("moto")
-            backend = backends.s3(moto)
-        case name:
-            backend = getattr(backends, {"faultless": "faultless"}.get(name, name.replace("-", "_")))
+    name: str = request.param
+    if name.startswith("local"):
+        backend = backends.local(tmp_path, fsync=name.endswith("fsync"))
+    elif name == "s3":
+        moto: MotoServer = request.getfixturevalue("moto")
+        backend = backends.s3(moto)
+    else:
+        backend = getattr(backends, name.replace("-", "_"))
     async with backend() as made:
         yield made
 

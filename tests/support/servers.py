@@ -75,7 +75,12 @@ class MotoServer(ServerProcess):
 
     def __init__(self) -> None:
         port = free_port()
-        super().__init__([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port)
+        # The server puts a second "Server" header beside moto's own, which aiohttp refuses when asyncio's debug mode is on.
+        start = (
+            "from werkzeug.serving import WSGIRequestHandler as Handler; Handler.send_response = Handler.send_response_only;"
+            f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
+        )
+        super().__init__([sys.executable, "-c", start], port)
 
     def options(self, url: str | None = None) -> dict[str, Any]:
         """Return storage_options for this server, or for a proxy before it."""
