@@ -1,0 +1,76 @@
+"""The examples, as they are."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.events import accumulated
+from tests.support.servers import GCSEmulator
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str, environment: dict[str, str] | None = None, code: int = 0) -> str:
+    """Run a program from the project's root; return what it printed."""
+    found = subprocess.run(
+        [sys.executable, "-W", "error::ResourceWarning", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "120", "PYTHONASYNCIODEBUG": "", **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == code, found.stderr
+    assert "Warning" not in found.stderr
+    return found.stdout + found.stderr
+
+
+def test_digits_trainer(tmp_path: Path) -> None:
+    """Trains, logs five runs, and ends with a table of what was written and the command to look at it."""
+    printed = run("examples/digits_trainer.py", "--logdir", str(tmp_path / "runs"), "--epochs", "12")
+    assert f"tensorboard --logdir {tmp_path / 'runs'}" in printed
+    (session,) = (tmp_path / "runs").iterdir()
+    assert sorted(path.name for path in session.iterdir()) == ["feeder", "rate-0.05", "rate-0.5"]
+    trained = accumulated(session / "rate-0.5")
+    assert sorted(trained) == ["train/accuracy", "train/gradient_norm", "train/loss", "train/step_milliseconds"]
+    assert [step for step, _ in trained["train/loss"]] == list(range(12 * 44))
+    assert trained["train/loss"][-1][1] < 0.3 < trained["train/loss"][0][1]
+    tested = accumulated(session / "rate-0.5" / "eval")
+    assert tested["test/accuracy"][-1][1] > 0.85
+    total = next(line for line in printed.splitlines() if "all" in line.split())
+    assert total.replace("│", " ").split()[-1] == "0"
+
+
+def test_digits_trainer_on_s3() -> None:
+    """The same program, on a server that it is given."""
+    printed = run("examples/with_moto.py", "examples/digits_trainer.py", "--logdir", "s3://demo-bucket/runs", "--epochs", "2")
+    assert "tensorboard --logdir s3://demo-bucket/runs" in printed
+    assert "the bucket held 5 objects" in printed
+
+
+def test_digits_trainer_on_gcs(gcs_emulator: GCSEmulator) -> None:
+    """And on Google's, by one variable."""
+    gcs_emulator.make_bucket("digits")
+    printed = run(
+        "examples/digits_trainer.py",
+        "--logdir",
+        "gs://digits/runs",
+        "--epochs",
+        "2",
+        environment={"STORAGE_EMULATOR_HOST": gcs_emulator.url},
+    )
+    assert "tensorboard --logdir gs://digits/runs" in printed
+
+
+@pytest.mark.parametrize(
+    ("logdir", "message"),
+    [("nosuch://a/b", "unknown URL scheme 'nosuch'"), ("pyproject.toml", "a file is where")],
+)
+def test_a_bad_logdir_is_told_in_a_line(logdir: str, message: str) -> None:
+    """Without a traceback."""
+    printed = run("examples/digits_trainer.py", "--logdir", logdir, code=1)
+    assert message in printed
+    assert "Traceback" not in printed
