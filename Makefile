@@ -8,7 +8,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN   := PYTHONPATH= $(BIN)/python
 
-.PHONY: help demo demo-s3 test test-all test-protobuf check format cov bench docs build clean
+.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow check format cov bench docs build clean
 
 help:
 	@echo 'make demo        train on real data and log it to runs/ (or LOGDIR=s3://bucket/runs, gs://bucket/runs)'
@@ -46,6 +46,12 @@ test-all:
 # The messages must work under every protobuf that pyproject.toml admits: one environment for each.
 test-protobuf: $(READY)
 	@$(RUN) tests/protobuf_versions.py
+
+# 1.6 GB, so not a part of CI.
+test-tensorflow: $(READY)
+	@test -x .venv-tensorflow/bin/python || python3 -m venv .venv-tensorflow
+	@.venv-tensorflow/bin/python -m pip install -q --disable-pip-version-check tensorflow-cpu -e .
+	@TF_CPP_MIN_LOG_LEVEL=3 .venv-tensorflow/bin/python tests/beside_tensorflow.py
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

@@ -9,7 +9,6 @@ crash); then ``asyncsummary_storage``. ``factory`` and ``config`` make writers, 
 
 from asyncsummary.errors import (
     CommitError,
-    CorruptRecordError,
     FlushTimeoutError,
     ForeignWriterError,
     InvalidArgumentError,
@@ -40,7 +39,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CommitError",
-    "CorruptRecordError",
     "FlushTimeoutError",
     "ForeignWriterError",
     "GlobalStep",

@@ -98,6 +98,11 @@ def _logdir(logdir: object) -> str:
         raise InvalidArgumentError(
             f"logdir: {path!r} looks like a URL that pathlib has shortened; pass it as a str, {collapsed.group(1)}://..."
         )
+    last = path.rstrip("/").rsplit("/", 1)[-1]
+    if "tfevents" in last:
+        raise InvalidArgumentError(
+            f"logdir: TensorBoard takes a folder called {last!r} for an event file; leave 'tfevents' out of its name"
+        )
     return path
 
 

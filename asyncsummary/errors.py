@@ -12,7 +12,6 @@
     ├── CommitError                         the storage's: summaries that were accepted are not committed (yet)
     │   ├── FlushTimeoutError (TimeoutError)    flush(timeout=) ran out; they are still waiting, a later flush can succeed
     │   └── ForeignWriterError              another process wrote to our segment; we went on in one of our own
-    ├── CorruptRecordError (ValueError)     bytes that are no whole record
     └── PipelineError                       ours: the writer's task died of a bug; the cause is attached, nothing more is accepted
 """
 
@@ -85,14 +84,6 @@ class FlushTimeoutError(CommitError, TimeoutError):
 
 class ForeignWriterError(CommitError):
     """Another process wrote to the segment that this writer was appending to."""
-
-
-class CorruptRecordError(SummaryError, ValueError):
-    """Bytes that are no whole record; ``offset`` says where the bad record begins."""
-
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message)
-        self.offset = offset
 
 
 class PipelineError(SummaryError):

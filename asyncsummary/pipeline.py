@@ -160,7 +160,7 @@ class Pipeline:
         except Exception as error:  # a bug: whoever waits must be told, and nothing more may be accepted
             self._die(error)
         finally:
-            await self._appender.close()
+            await self._close_storage()
         if left_open:
             warnings.warn(
                 f"the writer of {self.config.logdir!r} was left open when its event loop shut down; {self._lost()} summaries were not "
@@ -168,6 +168,12 @@ class Pipeline:
                 ResourceWarning,
                 stacklevel=2,
             )
+
+    async def _close_storage(self) -> None:
+        try:
+            await self._appender.close()
+        except Exception as error:  # everything is committed or told by now; a session that does not end well changes nothing
+            _logger.warning("%s: closing the storage's session failed: %s", self.config.logdir, error)
 
     async def _open(self) -> bool:
         try:

@@ -87,8 +87,9 @@ class WriterResource:
 
     async def init(self) -> None:
         """Open, or open again after ``close``; do nothing if it is open."""
-        self._require_here()
-        if self._pipeline is not None:
+        if self._pipeline is None or not self._pipeline.closed:
+            self._require_here()
+        if self._pipeline is not None and not self._closed:
             self._pipeline.raise_if_dead()
         self._closed = False
         await self._open()
@@ -114,7 +115,7 @@ class WriterResource:
 
     async def close(self) -> None:
         """Flush and close; do nothing if it is closed or was never opened."""
-        if self._pipeline is None:
+        if self._pipeline is None or (self._loop is not _running_loop() and self._pipeline.closed):
             self._closed = True
             return
         self._require_here()
@@ -148,9 +149,7 @@ class WriterResource:
                 f"the writer of {self.config.logdir!r} belongs to process {self._process}, and this is its forked child {os.getpid()}: "
                 f"create a writer of its own in the child, with a logdir of its own"
             )
-        if self._loop is _running_loop():
-            return
-        if self._pipeline.closed and self._closed:
+        if self._loop is _running_loop() or self._closed:
             return
         if self._loop is not None and self._loop.is_closed():
             raise WrongLoopError(

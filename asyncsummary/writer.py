@@ -6,7 +6,7 @@ import warnings
 from types import TracebackType
 from typing import Any
 
-from asyncsummary.errors import CommitError
+from asyncsummary.errors import SummaryError
 from asyncsummary.resource import WriterResource
 from asyncsummary.scopes import Scope, default_writer
 from asyncsummary.stats import Counters, WriterStats
@@ -97,7 +97,7 @@ class SummaryWriter(abc.ABC):
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
             await self.close()
-        except CommitError as loss:
+        except SummaryError as loss:
             if error is None:
                 raise
             _tell_beside(error, loss)
@@ -150,7 +150,7 @@ class FileWriterHandle(SummaryWriter):
     async def _flush_after(self, error: BaseException | None) -> None:
         try:
             await self.flush()
-        except CommitError as loss:
+        except SummaryError as loss:
             if error is None:
                 raise
             _tell_beside(error, loss)
@@ -191,7 +191,7 @@ class NoopWriter(SummaryWriter):
         return "<SummaryWriter that does nothing>"
 
 
-def _tell_beside(error: BaseException, loss: CommitError) -> None:
+def _tell_beside(error: BaseException, loss: SummaryError) -> None:
     """A loss at the end of a block that fails anyway must not hide why it fails, nor be hidden by it."""
     error.add_note(f"asyncsummary: {loss}")
     _logger.error("%s", loss)

@@ -83,6 +83,7 @@ def test_given_values() -> None:
         ("logdir", Path("s3://bucket/run")),
         ("logdir", "nosuch://bucket/run"),
         ("logdir", "s3://"),
+        ("logdir", "runs/tfevents.1/"),
     ],
 )
 def test_bad_arguments(argument: str, value: Any) -> None:

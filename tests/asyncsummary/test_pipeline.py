@@ -21,6 +21,7 @@ from asyncsummary_storage import (
     Position,
     PreconditionFailedError,
     ThrottledError,
+    UnsupportedError,
     When,
 )
 from asyncsummary_storage.memory import MemorySegment
@@ -586,3 +587,132 @@ async def test_a_dead_task_fails_everybody(monkeypatch: pytest.MonkeyPatch) -> N
             await call
     assert (writer.stats.pending, writer.stats.committed) == (3, 0)
     assert "a bug" in str(writer.stats.last_error)
+    monkeypatch.undo()
+    await writer.init()
+    await writer.scalar("t", 1.0, 5)
+    await writer.close()
+    assert bench.steps() == [5]
+
+
+async def test_a_session_that_does_not_end_well(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is logged; everything was committed before."""
+
+    async def fail(self: object) -> None:
+        raise OSError("already gone")
+
+    bench = Bench()
+    monkeypatch.setattr(memory.MemoryFolder, "close", fail)
+    async with bench.writer() as writer:
+        await writer.scalar("t", 1.0, 1)
+    assert bench.steps() == [1]
+    assert "already gone" in caplog.text
+
+
+async def test_a_bug_while_opening() -> None:
+    """Reaches whoever opens."""
+    bench = Bench()
+    bench.script.then(Fault("entries", error=lambda: ZeroDivisionError("a bug")))  # type: ignore[arg-type, return-value]  # no storage error
+    writer = bench.writer()
+    with pytest.raises(PipelineError, match="ZeroDivisionError"):
+        await writer.init()
+    await writer.init()
+    await writer.close()
+
+
+async def test_closed_just_when_room_has_come() -> None:
+    """The summary is not accepted, since nobody would write it."""
+    bench = Bench()
+    writer = bench.writer(summaries=1)
+    await writer.scalar("t", 1.0, 1)
+    blocked = asyncio.create_task(writer.scalar("t", 1.0, 2))
+    await asyncio.sleep(0)
+    pipeline = writer._resource._pipeline
+    assert pipeline is not None
+    closing = asyncio.create_task(writer.close())
+    pipeline.queue._give_back(1, 0)  # room has come, but close has its turn before the caller
+    with pytest.raises(WriterClosedError):
+        await blocked
+    pipeline.queue._free_summaries -= 1
+    await closing
+    assert bench.steps() == [1]
+
+
+# Resuming
+
+
+@pytest.mark.parametrize("growth", list(Growth))
+async def test_resume_goes_on_in_the_last_segment(growth: Growth) -> None:
+    """And says so by a START that drops nothing."""
+    bench = Bench(growth=growth)
+    async with bench.writer() as writer:
+        await writer.scalar("t", 1.0, 5)
+    async with bench.writer(resume=True) as writer:
+        await writer.scalar("t", 1.0, 3)
+    assert len(bench.names) == 1
+    assert bench.steps() == [5, 3]
+    starts = [event.step for event in bench.events() if event.session_log.status == START]
+    assert starts == [2**63 - 1] * 2
+
+
+async def test_resume_of_a_corrupt_segment() -> None:
+    """Leaves it alone and begins a new one behind it."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        await writer.scalar("t", 1.0, 1)
+    (name,) = bench.names
+    broken = bench.disk.content[name][:-1] + b"?"
+    bench.disk.store(name, broken)
+    async with bench.writer(resume=True) as writer:
+        await writer.scalar("t", 1.0, 2)
+    assert bench.disk.content.pop(name) == broken
+    assert bench.names[0] > name
+    assert bench.steps() == [2]
+
+
+async def test_resume_of_a_torn_segment_that_cannot_be_cut() -> None:
+    """An object is never shortened: a new one is begun."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        await writer.scalar("t", 1.0, 1)
+    (name,) = bench.names
+    torn = bench.disk.content[name] + b"torn"
+    bench.disk.store(name, torn)
+    bench.script.then(Fault("cut", error=lambda: UnsupportedError("never")))
+    async with bench.writer(resume=True) as writer:
+        await writer.scalar("t", 1.0, 2)
+    assert bench.disk.content.pop(name) == torn
+    assert bench.steps() == [2]
+
+
+async def test_resume_while_another_goes_on() -> None:
+    """Two on one segment: one wins, the other goes on in its own; nothing of either is lost."""
+    bench = Bench()
+    first = bench.writer()
+    await first.scalar("t", 1.0, 1)
+    await first.flush()
+    async with bench.writer(resume=True) as second:
+        await second.scalar("t", 1.0, 10)
+        await second.flush()
+        await first.scalar("t", 1.0, 2)
+        await first.close()
+    assert len(bench.names) == 2
+    assert sorted(bench.steps()) == [1, 2, 10]
+
+
+async def test_resume_of_a_segment_that_shrinks_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is looked at again."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        await writer.scalar("t", 1.0, 1)
+    original = MemorySegment.read
+    reads = 0
+
+    async def short(self: MemorySegment, start: int, stop: int) -> bytes:
+        nonlocal reads
+        reads += 1
+        return b"" if reads == 1 else await original(self, start, stop)
+
+    monkeypatch.setattr(MemorySegment, "read", short)
+    async with bench.writer(resume=True) as writer:
+        await writer.scalar("t", 1.0, 2)
+    assert bench.steps() == [1, 2]

@@ -17,7 +17,9 @@ import pytest
 import asyncsummary as summary
 from asyncsummary.protos import START
 from asyncsummary.records import frame, scan
+from asyncsummary_storage import Fault, When
 from tests.support.events import events_of, scalars_of
+from tests.support.virtual_time import VirtualTimeLoop
 from tests.support.writing import Bench
 
 
@@ -107,6 +109,8 @@ async def test_noop_writer(tmp_path: Path) -> None:
         assert await writer.scalar("t", "anything") is None
         assert await nothing(writer.import_event(b"\xff")) is None
         assert await nothing(writer.flush()) is None
+        async with writer.as_default() as default:
+            assert default is None
         assert writer.stats.accepted == 0
     assert "nothing" in repr(writer)
 
@@ -178,8 +182,6 @@ async def test_a_new_run_beside_an_old_one(tmp_path: Path) -> None:
 
 async def test_a_block_that_fails_keeps_its_error(caplog: pytest.LogCaptureFixture) -> None:
     """And the loss at its end is told beside it."""
-    from asyncsummary_storage import Fault
-
     bench = Bench()
     with pytest.raises(KeyError) as caught:
         async with bench.writer(retry_seconds=0.01) as writer:
@@ -235,7 +237,8 @@ def test_another_event_loop(tmp_path: Path) -> None:
     with pytest.warns(ResourceWarning, match=r"left open when its event loop shut down; 0 summaries were not committed"):
         asyncio.run(leave_open())
     with pytest.raises(summary.WrongLoopError, match="an event loop that has ended: create a new writer"):
-        asyncio.run(write(4))
+        asyncio.run(writer.flush())
+    asyncio.run(writer.close())
     new = summary.create_file_writer(tmp_path)
 
     async def write_anew() -> None:
@@ -243,14 +246,12 @@ def test_another_event_loop(tmp_path: Path) -> None:
             await new.scalar("t", 1.0, 5)
 
     asyncio.run(write_anew())
-    assert [step for _, step, _ in scalars_of(events_of(tmp_path))] == [1, 2, 3, 5]
+    asyncio.run(write(6))
+    assert [step for _, step, _ in scalars_of(events_of(tmp_path))] == [1, 2, 3, 5, 6]
 
 
 def test_left_open_with_storage_away() -> None:
     """The end of the loop is not held up for long, and the warning says how many are lost."""
-    from asyncsummary_storage import Fault
-    from tests.support.virtual_time import VirtualTimeLoop
-
     bench = Bench()
     writer = bench.writer()
 
@@ -261,6 +262,69 @@ def test_left_open_with_storage_away() -> None:
 
     with pytest.warns(ResourceWarning, match="2 summaries were not committed"), asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(leave_open())
+
+
+def test_a_loop_that_ends_while_the_logdir_opens() -> None:
+    """Whoever waits for the opening is told; nothing hangs."""
+    bench = Bench()
+    bench.script.always([Fault("open", When.HANG_BEFORE)])
+    writer = bench.writer()
+
+    async def begin() -> asyncio.Task[bool]:
+        task = asyncio.create_task(writer.scalar("t", 1.0, 1))
+        await asyncio.sleep(0.01)
+        pipeline_task = next(t for t in asyncio.all_tasks() if "asyncsummary writer" in t.get_name())
+        pipeline_task.cancel()
+        with pytest.raises(summary.OpenError, match="cancelled, as its event loop shuts down"):
+            await task
+        return task
+
+    with pytest.warns(ResourceWarning, match="0 summaries were not committed"):
+        asyncio.run(begin())
+
+
+def test_shut_down_in_the_middle_of_an_append(tmp_path: Path) -> None:
+    """An append that was on its way when the loop ended is found out, and what waited behind it goes out, too."""
+    bench = Bench()
+    bench.script.passing("append").then(Fault("append", When.HANG_AFTER))
+    writer = bench.writer()
+
+    async def leave() -> None:
+        await writer.scalar("t", 1.0, 1)
+        flush = asyncio.create_task(writer.flush())
+        while bench.appends() < 2:
+            await asyncio.sleep(0)
+        flush.cancel()
+        await writer.scalar("t", 1.0, 2)
+
+    with pytest.warns(ResourceWarning, match="0 summaries were not committed"):
+        asyncio.run(leave())
+    assert bench.steps() == [1, 2]
+
+
+def test_shut_down_with_storage_that_hangs() -> None:
+    """The end of the loop waits for some seconds, not for ever."""
+    bench = Bench()
+    writer = bench.writer()
+
+    async def leave() -> None:
+        await writer.scalar("t", 1.0, 1)
+        bench.script.always([Fault("append", When.HANG_BEFORE)])
+
+    with pytest.warns(ResourceWarning, match="1 summaries were not committed"), asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(leave())
+
+
+async def test_two_loops_at_once(tmp_path: Path) -> None:
+    """The name is taken by a living loop: the other one is told so."""
+    async with summary.create_file_writer(tmp_path) as writer:
+        await writer.scalar("t", 1.0, 1)
+
+        async def elsewhere() -> None:
+            await summary.create_file_writer(tmp_path).scalar("t", 1.0, 2)
+
+        with pytest.raises(summary.WrongLoopError, match="another event loop"):
+            await asyncio.to_thread(asyncio.run, elsewhere())
 
 
 async def test_forgotten_writer(tmp_path: Path) -> None:

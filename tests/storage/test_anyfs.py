@@ -1,0 +1,87 @@
+"""Other fsspec filesystems: their errors become ours, and a write that did not happen is noticed."""
+
+import itertools
+from typing import Any
+
+import pytest
+from fsspec.core import url_to_fs
+
+from asyncsummary_storage import (
+    NOTHING,
+    AccessDeniedError,
+    NotAFolderError,
+    OutcomeUnknownError,
+    StorageError,
+    TransientError,
+    UnsupportedError,
+    open_folder,
+)
+from tests.storage.backends import RewritingFileSystem
+
+_count = itertools.count()
+
+
+def new_url() -> str:
+    return f"rewriting://anyfs-{next(_count)}/run"
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (PermissionError("no"), AccessDeniedError),
+        (ConnectionRefusedError("away"), TransientError),
+        (NotImplementedError(), UnsupportedError),
+        (ImportError("install it"), UnsupportedError),
+        (RuntimeError("of its own kind"), OutcomeUnknownError),
+    ],
+)
+async def test_errors(raised: Exception, kind: type[StorageError], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a filesystem raises, with its cause; what is not known may have had an effect."""
+
+    def fail(self: Any, path: str, value: bytes, **kwargs: Any) -> None:
+        raise raised
+
+    folder = open_folder(new_url())
+    await folder.open()
+    monkeypatch.setattr(RewritingFileSystem, "pipe_file", fail)
+    with pytest.raises(kind) as caught:
+        await folder.segment("a").append(b"x", NOTHING)
+    assert type(caught.value) is kind
+    assert caught.value.__cause__ is raised
+    await folder.close()
+
+
+async def test_a_write_that_did_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some filesystems take bytes without a word and store none, or others."""
+    folder = open_folder(new_url())
+    await folder.open()
+    segment = folder.segment("a")
+    end = await segment.append(b"one", NOTHING)
+    monkeypatch.setattr(RewritingFileSystem, "pipe_file", lambda self, path, value, **kwargs: None)
+    with pytest.raises(OutcomeUnknownError, match="has 3 bytes where 6 were due"):
+        await segment.append(b"two", end)
+    with pytest.raises(UnsupportedError, match="cannot be written to"):
+        await folder.segment("b").append(b"one", NOTHING)
+    await folder.close()
+
+
+async def test_a_file_where_the_folder_should_be() -> None:
+    """Is told when it is opened."""
+    url = new_url()
+    filesystem, path = url_to_fs(url)
+    filesystem.pipe(path, b"file")
+    with pytest.raises(NotAFolderError):
+        await open_folder(url).open()
+
+
+async def test_a_folder_that_is_gone() -> None:
+    """Holds nothing."""
+    url = new_url()
+    folder = open_folder(url)
+    await folder.open()
+    filesystem, path = url_to_fs(url)
+    filesystem.rm(path, recursive=True)
+    assert await folder.entries() == []
+    await folder.open()
+    assert await folder.entries() == []
+    await folder.close()
