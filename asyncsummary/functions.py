@@ -4,8 +4,8 @@ import os
 from typing import Any
 
 from asyncsummary.errors import InvalidArgumentError
-from asyncsummary.scopes import default_writer, recording, should_record_summaries
-from asyncsummary.writer import FileWriterHandle, NoopWriter, SummaryWriter
+from asyncsummary.scopes import recording, should_record_summaries
+from asyncsummary.writer import FileWriterHandle, NoopWriter, SummaryWriter, default_writer
 
 
 async def scalar(name: str, tensor: Any, family: str | None = None, step: Any = None) -> bool | None:

@@ -1,4 +1,4 @@
-"""What holds for the summaries of this task? The default writer, the recording condition and the name scope, in context variables.
+"""What holds for the summaries of this task? The recording condition and the name scope, in context variables as the default writer is.
 
 A task inherits what held where it was created, and what it sets holds for itself and its children only. Threads start with nothing.
 """
@@ -7,18 +7,14 @@ import contextvars
 import operator
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from asyncsummary.errors import InvalidArgumentError
 from asyncsummary.steps import GlobalStep, get_or_create_global_step
 
-if TYPE_CHECKING:
-    from asyncsummary.writer import SummaryWriter
-
 _T = TypeVar("_T")
 Condition = bool | Callable[[], Any]
 
-default_writer: "contextvars.ContextVar[SummaryWriter | None]" = contextvars.ContextVar("asyncsummary_writer", default=None)
 recording: "contextvars.ContextVar[Condition | None]" = contextvars.ContextVar("asyncsummary_recording", default=None)
 current_name_scope: "contextvars.ContextVar[str]" = contextvars.ContextVar("asyncsummary_name_scope", default="")
 

@@ -1,6 +1,7 @@
 """What does a user hold? ``SummaryWriter``: a handle on a resource, or on nothing at all."""
 
 import abc
+import contextvars
 import logging
 import warnings
 from types import TracebackType
@@ -8,9 +9,10 @@ from typing import Any
 
 from asyncsummary.errors import SummaryError
 from asyncsummary.resource import WriterResource
-from asyncsummary.scopes import Scope, default_writer
+from asyncsummary.scopes import Scope
 from asyncsummary.stats import Counters, WriterStats
 
+default_writer: "contextvars.ContextVar[SummaryWriter | None]" = contextvars.ContextVar("asyncsummary_writer", default=None)
 _logger = logging.getLogger("asyncsummary")
 
 

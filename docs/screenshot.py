@@ -1,6 +1,6 @@
 """Make the picture in the README: run the digits trainer, show its curves in TensorBoard, take a picture in headless Chromium.
 
-    make docs     (needs Debian's packages chromium and fonts-dejavu-core)
+make docs     (needs Debian's packages chromium and fonts-dejavu-core)
 """
 
 import json
@@ -48,9 +48,10 @@ def take_picture(url: str) -> None:
     if browser is None:
         raise SystemExit("no chromium found; install Debian's packages chromium and fonts-dejavu-core")
     PICTURE.parent.mkdir(exist_ok=True)
-    quiet = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    flags = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    flags += ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]  # the curves are drawn by WebGL
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=[*quiet, "--use-angle=swiftshader", "--enable-unsafe-swiftshader"])
+        chromium = playwright.chromium.launch(executable_path=browser, args=flags)
         page = chromium.new_page(viewport={"width": 1300, "height": 800})
         page.goto(f"{url}/?darkMode=false&tagFilter=accuracy%7Closs&smoothing=0#timeseries")
         page.get_by_role("button", name="Settings").last.click()

@@ -20,7 +20,8 @@ from asyncsummary import (
     should_record_summaries,
 )
 from asyncsummary import steps as steps_module
-from asyncsummary.scopes import current_name_scope, default_writer
+from asyncsummary.scopes import current_name_scope
+from asyncsummary.writer import default_writer
 from tests.support.writing import Bench
 
 

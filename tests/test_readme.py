@@ -1,0 +1,47 @@
+"""What the READMEs show works when it is pasted."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.events import accumulated
+
+ROOT = Path(__file__).parents[1]
+
+
+def run_block(document: str, folder: Path) -> None:
+    """Run the one Python block of a document in a folder."""
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
+    subprocess.run([sys.executable, "-W", "error", "-c", block], check=True, cwd=folder)
+
+
+def test_readme(tmp_path: Path) -> None:
+    """Two runs of a hundred points each."""
+    run_block("README.md", tmp_path)
+    for name in ("fast", "slow"):
+        assert [step for step, _ in accumulated(tmp_path / "runs" / name)["loss"]] == list(range(100))
+
+
+def test_storage_readme(tmp_path: Path) -> None:
+    """Two lines in one file."""
+    run_block("storage/README.md", tmp_path)
+    assert (tmp_path / "logs" / "0001.log").read_bytes() == b"first\nsecond\n"
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "storage/README.md"])
+def test_files_that_are_named_exist(name: str) -> None:
+    """Documents do not point to what is gone."""
+    text = (ROOT / name).read_text()
+    for path in re.findall(r"[`(]((?:docs|examples|tests|storage|benchmarks|\.ci)/[\w./-]+)[`)]", text):
+        assert (ROOT / path).exists(), path
+
+
+def test_verbs_that_are_named_exist() -> None:
+    """Every make verb in the documents is in the Makefile."""
+    makefile = (ROOT / "Makefile").read_text()
+    for name in ("README.md", "CONTRIBUTING.md", "docs/architecture.md"):
+        for verb in re.findall(r"(?:`|^    )make ([a-z0-9-]+)", (ROOT / name).read_text(), re.MULTILINE):
+            assert re.search(rf"^{verb}:", makefile, re.MULTILINE), verb
