@@ -1,6 +1,7 @@
 """The local disk: what goes wrong there, and that readers never see half an append that failed."""
 
 import asyncio
+import contextlib
 import os
 import resource
 import signal
@@ -20,15 +21,17 @@ from asyncsummary_storage import (
 from asyncsummary_storage.local import LocalSegment
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_files() -> Iterator[None]:
-    """Files of this process cannot grow beyond 1,000 bytes, as on a full disk."""
+    """Within the block, files of this process cannot grow beyond 1,000 bytes, as on a full disk. The test's own output cannot, either."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 async def test_missing_folders_are_made(tmp_path: Path) -> None:
@@ -45,14 +48,14 @@ async def test_a_file_where_the_folder_should_be(tmp_path: Path, below: str) -> 
         await LocalFolder(tmp_path / below).open()
 
 
-async def test_full_disk(tmp_path: Path, small_files: None) -> None:
+async def test_full_disk(tmp_path: Path) -> None:
     """An append that does not fit leaves the file as it was, and works when there is room again."""
     segment = LocalSegment(tmp_path / "a", fsync=False)
-    with pytest.raises(TransientError, match="free some space"):
+    with pytest.raises(TransientError, match="free some space"), small_files():
         await segment.append(b"x" * 2000, NOTHING)
     assert await segment.probe() == NOTHING
     end = await segment.append(b"x" * 900, NOTHING)
-    with pytest.raises(TransientError, match="free some space"):
+    with pytest.raises(TransientError, match="free some space"), small_files():
         await segment.append(b"y" * 200, end)
     assert end == await segment.probe()
     assert (await segment.append(b"z" * 100, end)).offset == 1000
