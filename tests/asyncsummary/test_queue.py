@@ -73,6 +73,22 @@ async def test_bytes_are_a_bound_too() -> None:
     assert queue.pending_bytes == 60
 
 
+async def test_a_small_newcomer_does_not_overtake() -> None:
+    """Though there is room for it, and none for the large one that came before."""
+    queue, _ = make(summaries=10, size=100)
+    await write(queue, 0, 60)
+    large = asyncio.create_task(write(queue, 1, 80))
+    await asyncio.sleep(0)
+    assert not queue.reserve_now(10)
+    small = asyncio.create_task(write(queue, 2, 10))
+    await asyncio.sleep(0)
+    assert waiting_steps(queue) == [0]
+    batch, size = queue.take()
+    queue.settle(len(batch), size)
+    await asyncio.gather(large, small)
+    assert waiting_steps(queue) == [1, 2]
+
+
 async def test_one_too_large_is_let_in_alone() -> None:
     """Else it could never be written."""
     queue, _ = make(size=100)
