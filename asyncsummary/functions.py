@@ -1,14 +1,14 @@
 """What do the module-level functions do? They find the default writer, ask the recording condition, and pass the summary on."""
 
 import os
-from typing import Any
+from typing import Any, SupportsIndex
 
 from asyncsummary.errors import InvalidArgumentError
 from asyncsummary.scopes import recording, should_record_summaries
 from asyncsummary.writer import FileWriterHandle, NoopWriter, SummaryWriter, default_writer
 
 
-async def scalar(name: str, tensor: Any, family: str | None = None, step: Any = None) -> bool | None:
+async def scalar(name: str, tensor: Any, family: str | None = None, step: SupportsIndex | None = None) -> bool | None:
     """Write one number to the default writer, if summaries are recorded here.
 
     Returns:

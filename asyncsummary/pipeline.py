@@ -299,8 +299,8 @@ class Pipeline:
             self._give_up(work, error)
         else:
             await asyncio.sleep(_PAUSE_SECONDS)  # whatever the reason, never try in a tight loop
-            if error.permanent and not self._tickets:
-                self._wakeup.clear()
+            self._wakeup.clear()
+            if error.permanent and not self._tickets and not self._closing:
                 await self._wait(_PERMANENT_PAUSE_SECONDS)
 
     def _give_up(self, work: _Work, error: GaveUpError) -> None:

@@ -5,7 +5,7 @@ import contextvars
 import logging
 import warnings
 from types import TracebackType
-from typing import Any
+from typing import Any, SupportsIndex
 
 from asyncsummary.errors import SummaryError
 from asyncsummary.resource import WriterResource
@@ -35,7 +35,7 @@ class SummaryWriter(abc.ABC):
         """
 
     @abc.abstractmethod
-    async def scalar(self, tag: str, value: Any, step: Any = None, family: str | None = None) -> bool | None:
+    async def scalar(self, tag: str, value: Any, step: SupportsIndex | None = None, family: str | None = None) -> bool | None:
         """Write one number, kept as float32. No default writer and no recording condition are needed.
 
         Args:
@@ -115,7 +115,7 @@ class FileWriterHandle(SummaryWriter):
     async def init(self) -> None:
         await self._resource.init()
 
-    async def scalar(self, tag: str, value: Any, step: Any = None, family: str | None = None) -> bool:
+    async def scalar(self, tag: str, value: Any, step: SupportsIndex | None = None, family: str | None = None) -> bool:
         return await self._resource.scalar(tag, value, step, family)
 
     async def import_event(self, event: bytes) -> None:
@@ -167,7 +167,7 @@ class NoopWriter(SummaryWriter):
     async def init(self) -> None:
         """Nothing."""
 
-    async def scalar(self, tag: str, value: Any, step: Any = None, family: str | None = None) -> None:
+    async def scalar(self, tag: str, value: Any, step: SupportsIndex | None = None, family: str | None = None) -> None:
         """Nothing."""
 
     async def import_event(self, event: bytes) -> None:

@@ -398,6 +398,21 @@ async def test_permanent_trouble_is_told_at_once() -> None:
     assert bench.steps() == [0, 1, 2, 5]
 
 
+async def test_closing_in_permanent_trouble_does_not_wait_long() -> None:
+    """The pause between tries ends when somebody closes."""
+    bench = Bench()
+    writer = bench.writer()
+    await writer.init()
+    bench.script.always([Fault("append", error=lambda: AccessDeniedError("may not write"))])
+    await writer.scalar("t", 1.0, 1)
+    with pytest.raises(CommitError):
+        await writer.flush()
+    start = now()
+    with pytest.raises(CommitError, match="1 summaries not committed"):
+        await writer.close()
+    assert now() - start <= 1.0
+
+
 async def test_a_full_queue_holds_the_caller() -> None:
     """With "block", a caller waits for room and then goes on; nothing is lost."""
     bench = Bench()

@@ -6,7 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from asyncsummary_storage import NOTHING, Folder, Position, PreconditionFailedError, SegmentMissingError, UnsupportedError
+from asyncsummary_storage import (
+    NOTHING,
+    Fault,
+    FaultyFolder,
+    Folder,
+    OutcomeUnknownError,
+    Position,
+    PreconditionFailedError,
+    Script,
+    SegmentMissingError,
+    UnsupportedError,
+    When,
+)
 from tests.storage import backends
 from tests.storage.backends import Place
 from tests.support.servers import MotoServer
@@ -138,6 +150,27 @@ async def test_a_lost_position_can_be_taken_up_again(place: Place) -> None:
         found = await segment.probe()
         await segment.append(b"two", found)
         assert await segment.read(0, 100) == b"one two"
+
+
+async def test_a_lost_reply_to_a_stored_append(place: Place) -> None:
+    """Is found out by looking, and not doubled by trying again: the old position is refused, the new one holds our bytes."""
+    script = Script()
+    folder = FaultyFolder(place.make_folder(), script)
+    await folder.open()
+    segment = folder.segment("a")
+    for position, data in ((NOTHING, b"one "), (None, b"two ")):
+        at = position if position is not None else await segment.probe()
+        script.then(Fault("append", When.AFTER))
+        with pytest.raises(OutcomeUnknownError):
+            await segment.append(data, at)
+        with pytest.raises(PreconditionFailedError):
+            await segment.append(data, at)
+        found = await segment.probe()
+        assert found.offset == at.offset + len(data)
+        assert await segment.read(at.offset, found.offset) == data
+    await segment.append(b"three", await segment.probe())
+    assert await segment.read(0, 100) == b"one two three"
+    await folder.close()
 
 
 async def test_entries_are_sorted_and_direct(place: Place) -> None:
