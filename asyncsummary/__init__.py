@@ -22,7 +22,7 @@ from asyncsummary.errors import (
     WrongLoopError,
 )
 from asyncsummary.factory import create_file_writer, create_noop_writer, create_summary_file_writer
-from asyncsummary.functions import eval_dir, flush, import_event, scalar
+from asyncsummary.functions import audio, eval_dir, flush, generic, graph, histogram, image, import_event, scalar
 from asyncsummary.scopes import (
     always_record_summaries,
     name_scope,
@@ -54,12 +54,17 @@ __all__ = [
     "WriterStats",
     "WrongLoopError",
     "always_record_summaries",
+    "audio",
     "create_file_writer",
     "create_noop_writer",
     "create_summary_file_writer",
     "eval_dir",
     "flush",
+    "generic",
     "get_or_create_global_step",
+    "graph",
+    "histogram",
+    "image",
     "import_event",
     "name_scope",
     "never_record_summaries",

@@ -28,7 +28,7 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from asyncsummary.columns import Batch
+from asyncsummary.columns import Batch, Deferred
 from asyncsummary.protos import Event, Summary, Value
 from asyncsummary.records import FOOTER_BYTES, HEADER_BYTES, MASK_DELTA, frame, frames, header
 
@@ -52,7 +52,8 @@ def encode(batch: Batch, tags: Sequence[bytes]) -> bytes:
     parts: list[bytes] = []
     done = 0
     for place, payload in batch.events:
-        parts += (encode_scalars(batch, done, place, tags), frame(payload))
+        event = payload.encode() if isinstance(payload, Deferred) else payload
+        parts += (encode_scalars(batch, done, place, tags), frame(event))
         done = place
     parts.append(encode_scalars(batch, done, batch.scalars, tags))
     return b"".join(parts)

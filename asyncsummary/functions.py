@@ -13,16 +13,63 @@ async def scalar(name: str, tensor: Any, family: str | None = None, step: Suppor
 
     Returns:
         None without a default writer, False where summaries are not recorded (nothing is checked then, in both cases), True once it is
-        accepted. What that promises, and what is raised, is said at ``SummaryWriter.scalar``.
+        accepted. What that promises, and what is raised, is said at ``SummaryWriter.scalar``. So it is for all kinds.
     """
+    writer = _recording_writer()
+    return await writer.scalar(name, tensor, step, family) if isinstance(writer, SummaryWriter) else writer
+
+
+async def generic(
+    name: str, tensor: Any, metadata: Any = None, family: str | None = None, step: SupportsIndex | None = None
+) -> bool | None:
+    """Write an array as a tensor to the default writer, if summaries are recorded here; see ``SummaryWriter.generic``."""
+    writer = _recording_writer()
+    return await writer.generic(name, tensor, step, metadata, family) if isinstance(writer, SummaryWriter) else writer
+
+
+async def histogram(name: str, tensor: Any, family: str | None = None, step: SupportsIndex | None = None) -> bool | None:
+    """Write a histogram to the default writer, if summaries are recorded here; see ``SummaryWriter.histogram``."""
+    writer = _recording_writer()
+    return await writer.histogram(name, tensor, step, family) if isinstance(writer, SummaryWriter) else writer
+
+
+async def image(
+    name: str,
+    tensor: Any,
+    bad_color: Any = None,
+    max_images: int = 3,
+    family: str | None = None,
+    step: SupportsIndex | None = None,
+) -> bool | None:
+    """Write images to the default writer, if summaries are recorded here; see ``SummaryWriter.image``."""
+    writer = _recording_writer()
+    return await writer.image(name, tensor, step, bad_color, max_images, family) if isinstance(writer, SummaryWriter) else writer
+
+
+async def audio(
+    name: str, tensor: Any, sample_rate: float, max_outputs: int, family: str | None = None, step: SupportsIndex | None = None
+) -> bool | None:
+    """Write sound to the default writer, if summaries are recorded here; see ``SummaryWriter.audio``."""
+    writer = _recording_writer()
+    return await writer.audio(name, tensor, sample_rate, max_outputs, step, family) if isinstance(writer, SummaryWriter) else writer
+
+
+async def graph(param: Any, step: SupportsIndex | None = None, name: str | None = None) -> bool | None:
+    """Write a graph to the default writer; the recording condition does not count. ``name`` is not used. See ``SummaryWriter.graph``."""
+    writer = default_writer.get()
+    return None if writer is None else await writer.graph(param, step)
+
+
+def _recording_writer() -> SummaryWriter | bool | None:
+    """Return the default writer; None if there is none, False where summaries are not recorded. In this order, as the original."""
     writer = default_writer.get()
     if writer is None:
         return None
-    if not should_record_summaries():
-        if recording.get() is None and isinstance(writer, FileWriterHandle):
-            writer.warn_never_recording()
-        return False
-    return await writer.scalar(name, tensor, step, family)
+    if should_record_summaries():
+        return writer
+    if recording.get() is None and isinstance(writer, FileWriterHandle):
+        writer.warn_never_recording()
+    return False
 
 
 async def import_event(tensor: bytes, name: str | None = None) -> None:

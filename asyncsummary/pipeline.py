@@ -260,8 +260,11 @@ class Pipeline:
             work.sorted = True
         parts = []
         for piece in work.batch.pieces(_ENCODE_SCALARS):
-            parts.append(encode(piece, self._tags.encoded))
-            await asyncio.sleep(0)
+            if piece.takes_time:
+                parts.append(await asyncio.to_thread(encode, piece, self._tags.encoded))
+            else:
+                parts.append(encode(piece, self._tags.encoded))
+                await asyncio.sleep(0)
         work.data = b"".join(parts)
 
     def _sort_out_late(self, ordered: Batch) -> Batch:

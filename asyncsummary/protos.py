@@ -73,6 +73,9 @@ _SCHEMA: dict[str, dict[str, str]] = {
     },
     "Dim": {"size": "1 int64", "name": "2 string"},
     "TensorShapeProto": {"dim": "2 Dim *"},
+    # Of a graph only what is looked at; the rest is kept as unknown fields.
+    "NodeDef": {"name": "1 string", "op": "2 string", "input": "3 string *", "device": "4 string"},
+    "GraphDef": {"node": "1 NodeDef *"},
     "TensorProto": {
         "dtype": "1 int32",
         "tensor_shape": "2 TensorShapeProto",
@@ -130,6 +133,8 @@ PluginData = _message("PluginData")
 SummaryMetadata = _message("SummaryMetadata")
 TensorShapeProto = _message("TensorShapeProto")
 TensorProto = _message("TensorProto")
+NodeDef = _message("NodeDef")
+GraphDef = _message("GraphDef")
 
 # SessionLog.status
 START = 1

@@ -90,11 +90,25 @@ class SummaryMetadata(Message):
         self, *, plugin_data: PluginData | None = ..., display_name: str = ..., summary_description: str = ..., data_class: int = ...
     ) -> None: ...
 
-class TensorShapeProto(Message):
-    class Dim(Message):
-        size: int
-        name: str
+class Dim(Message):
+    size: int
+    name: str
+    def __init__(self, *, size: int = ..., name: str = ...) -> None: ...
 
+class NodeDef(Message):
+    name: str
+    op: str
+    device: str
+    @property
+    def input(self) -> RepeatedScalarFieldContainer[str]: ...
+    def __init__(self, *, name: str = ..., op: str = ..., input: Iterable[str] = ..., device: str = ...) -> None: ...
+
+class GraphDef(Message):
+    @property
+    def node(self) -> RepeatedCompositeFieldContainer[NodeDef]: ...
+    def __init__(self, *, node: Iterable[NodeDef] = ...) -> None: ...
+
+class TensorShapeProto(Message):
     @property
     def dim(self) -> RepeatedCompositeFieldContainer[Dim]: ...
     def __init__(self) -> None: ...

@@ -11,9 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from asyncsummary.columns import Batch, Columns
+from asyncsummary.columns import Batch, Columns, Payload, event_size
 from asyncsummary.errors import QueueFullError
-from asyncsummary.records import FRAME_BYTES
 
 FAIR_TURN = 65_536
 """A caller in a tight loop lets other tasks run when so many summaries wait. Fewer would cost throughput, and split the batches in which
@@ -126,8 +125,8 @@ class SummaryQueue:
         waiting.times.append(time)
         self._accepted(size)
 
-    def put_event(self, payload: bytes, size: int) -> None:
-        """Accept a serialised Event; its ``size`` has been reserved."""
+    def put_event(self, payload: Payload, size: int) -> None:
+        """Accept an Event; its ``size`` has been reserved."""
         self.waiting.events.append((len(self.waiting.times), payload))
         self._accepted(size)
 
@@ -210,9 +209,9 @@ class SummaryQueue:
         waiting = self.waiting
         first = [payload for place, payload in waiting.events if place == 0][:count]
         scalars = min(count - len(first), len(waiting.times))
-        in_events = sum(len(payload) + FRAME_BYTES for _, payload in waiting.events)
+        in_events = sum(event_size(payload) for _, payload in waiting.events)
         in_scalars = self.waiting_bytes - in_events
-        freed = sum(len(payload) + FRAME_BYTES for payload in first)
+        freed = sum(map(event_size, first))
         freed += in_scalars * scalars // max(1, len(waiting.times))
         for column in (waiting.tags, waiting.steps, waiting.values, waiting.times):
             del column[:scalars]
@@ -221,8 +220,3 @@ class SummaryQueue:
         self._free_bytes += freed
         self._free_summaries += len(first) + scalars
         return len(first) + scalars
-
-
-def event_size(payload: bytes) -> int:
-    """Return how many bytes a serialised Event takes in the file."""
-    return FRAME_BYTES + len(payload)

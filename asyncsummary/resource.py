@@ -5,18 +5,23 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from asyncsummary.columns import Deferred, Payload, event_size
 from asyncsummary.config import WriterConfig
 from asyncsummary.errors import SummaryError, WriterClosedError, WrongLoopError
 from asyncsummary.pipeline import Pipeline
-from asyncsummary.queue import event_size
+from asyncsummary.protos import Event, Summary
 from asyncsummary.scopes import current_name_scope
 from asyncsummary.stats import Counters, WriterStats
 from asyncsummary.steps import LARGEST_STEP, SMALLEST_STEP, as_step, current_step
 from asyncsummary.tags import TagTable
+from asyncsummary.values.content import Content, event_of
 from asyncsummary.values.event import event_bytes
+from asyncsummary.values.graph import graph_bytes
 from asyncsummary.values.scalar import LARGEST, scalar_value
+from asyncsummary.values.tensor import tensor_value
 from asyncsummary_storage import Folder, open_folder
 
 _wall_time = time.time
@@ -59,13 +64,45 @@ class WriterResource:
         pipeline.queue.put_scalar(number, step, value, wall_time, size)
         return True
 
+    async def later(self, name: Any, step: Any, family: Any, check: Callable[[str], Content]) -> bool:
+        """Check a summary that takes time to encode, and accept it; False says that it was dropped by the overflow policy."""
+        wall_time = _wall_time()
+        pipeline = await self.opened()
+        tag = self._tags.name(name, family, current_name_scope.get())
+        content = check(tag)
+        number = current_step() if step is None else as_step(step, tag)
+        deferred = Deferred(partial(event_of, content, wall_time, number), content.size + len(tag))
+        return await self._accept(pipeline, deferred)
+
+    async def generic(self, name: Any, value: Any, metadata: Any, step: Any, family: Any) -> bool:
+        """Check a tensor and accept it; False says that it was dropped by the overflow policy."""
+        wall_time = _wall_time()
+        pipeline = await self.opened()
+        tag = self._tags.name(name, family, current_name_scope.get())
+        found = tensor_value(value, metadata, tag)
+        number = current_step() if step is None else as_step(step, tag)
+        event = Event(wall_time=wall_time, step=number, summary=Summary(value=[found]))
+        return await self._accept(pipeline, event.SerializeToString())
+
+    async def graph(self, graph: Any, step: Any) -> bool:
+        """Check a graph and accept it; False says that it was dropped by the overflow policy."""
+        wall_time = _wall_time()
+        data = graph_bytes(graph)
+        number = current_step() if step is None else as_step(step, None)
+        pipeline = await self.opened()
+        return await self._accept(pipeline, Event(wall_time=wall_time, step=number, graph_def=data).SerializeToString())
+
     async def import_event(self, event: Any) -> None:
         """Check a serialised Event and accept it as it is."""
         payload = event_bytes(event)
-        pipeline = await self.opened()
+        await self._accept(await self.opened(), payload)
+
+    async def _accept(self, pipeline: Pipeline, payload: Payload) -> bool:
         size = event_size(payload)
-        if pipeline.queue.reserve_now(size) or await pipeline.reserve(size):
-            pipeline.queue.put_event(payload, size)
+        if not pipeline.queue.reserve_now(size) and not await pipeline.reserve(size):
+            return False
+        pipeline.queue.put_event(payload, size)
+        return True
 
     # Life
 

@@ -65,6 +65,10 @@ class TagTable:
             number = self._given[given] = self._add(tag_of(name, family, scope))
         return number
 
+    def name(self, name: Any, family: Any, scope: str) -> str:
+        """Return the tag itself. Raises as ``tag_of``."""
+        return self.names[self.number(name, family, scope)]
+
     def _add(self, tag: str) -> int:
         number = self._numbers.get(tag)
         if number is None:

@@ -11,6 +11,9 @@ from asyncsummary.errors import SummaryError
 from asyncsummary.resource import WriterResource
 from asyncsummary.scopes import Scope
 from asyncsummary.stats import Counters, WriterStats
+from asyncsummary.values.audio import audio_batch
+from asyncsummary.values.histogram import histogram_content
+from asyncsummary.values.image import image_batch
 
 default_writer: "contextvars.ContextVar[SummaryWriter | None]" = contextvars.ContextVar("asyncsummary_writer", default=None)
 _logger = logging.getLogger("asyncsummary")
@@ -52,6 +55,78 @@ class SummaryWriter(abc.ABC):
             InvalidSummaryError: a bad tag, value or step; nothing was written.
             QueueFullError: the queue is full and ``overflow="raise"``.
             WriterClosedError, WrongLoopError, OpenError, PipelineError: see ``asyncsummary.errors``.
+        """
+
+    @abc.abstractmethod
+    async def generic(
+        self, tag: str, tensor: Any, step: SupportsIndex | None = None, metadata: Any = None, family: str | None = None
+    ) -> bool | None:
+        """Write an array of numbers, bools or strings as a tensor, for a plugin that ``metadata`` names.
+
+        Args:
+            tag: as for ``scalar``.
+            tensor: any shape; Python ints become int32 (int64 where they do not fit), Python floats float32.
+            step: as for ``scalar``.
+            metadata: SummaryMetadata, as a message of any library's making or as bytes; it is written with every value.
+            family: as for ``scalar``.
+
+        Returns and raises as ``scalar``.
+        """
+
+    @abc.abstractmethod
+    async def histogram(self, tag: str, values: Any, step: SupportsIndex | None = None, family: str | None = None) -> bool | None:
+        """Write how numbers are distributed, in 1,551 buckets.
+
+        The values, of any shape and real dtype, are copied when this is called, and sorted into buckets in a thread. No bools, NaNs or
+        infinities. Returns and raises as ``scalar``.
+        """
+
+    @abc.abstractmethod
+    async def image(
+        self,
+        tag: str,
+        images: Any,
+        step: SupportsIndex | None = None,
+        bad_color: Any = None,
+        max_images: int = 3,
+        family: str | None = None,
+    ) -> bool | None:
+        """Write images as PNG.
+
+        Args:
+            tag: as for ``scalar``; ``/image`` is put behind it, and ``/0``, ``/1``... if ``max_images`` is above 1.
+            images: [number, height, width, channels] of uint8, or of float32 or float16, which are scaled; 1, 3 or 4 channels. Copied
+                when this is called, encoded in a thread.
+            step: as for ``scalar``.
+            bad_color: what a pixel that is not finite becomes, one uint8 for each channel. Default red, opaque.
+            max_images: how many of them are written at the most.
+            family: as for ``scalar``.
+
+        Returns and raises as ``scalar``.
+        """
+
+    @abc.abstractmethod
+    async def audio(
+        self, tag: str, samples: Any, sample_rate: float, max_outputs: int = 3, step: SupportsIndex | None = None, family: str | None = None
+    ) -> bool | None:
+        """Write sound as 16-bit WAV.
+
+        Args:
+            tag: as for ``scalar``; ``/audio`` is put behind it, and ``/0``, ``/1``... if ``max_outputs`` is above 1.
+            samples: float32 in [-1, 1], [number, frames] or [number, frames, channels]. Copied when this is called, encoded in a thread.
+            sample_rate: frames per second.
+            max_outputs: how many of them are written at the most.
+            step: as for ``scalar``.
+            family: as for ``scalar``.
+
+        Returns and raises as ``scalar``.
+        """
+
+    @abc.abstractmethod
+    async def graph(self, graph: Any, step: SupportsIndex | None = None) -> bool | None:
+        """Write a GraphDef: a message of any library's making, its bytes, or a tf.Graph. The recording condition does not count.
+
+        Returns and raises as ``scalar``.
         """
 
     @abc.abstractmethod
@@ -118,6 +193,33 @@ class FileWriterHandle(SummaryWriter):
     async def scalar(self, tag: str, value: Any, step: SupportsIndex | None = None, family: str | None = None) -> bool:
         return await self._resource.scalar(tag, value, step, family)
 
+    async def generic(
+        self, tag: str, tensor: Any, step: SupportsIndex | None = None, metadata: Any = None, family: str | None = None
+    ) -> bool:
+        return await self._resource.generic(tag, tensor, metadata, step, family)
+
+    async def histogram(self, tag: str, values: Any, step: SupportsIndex | None = None, family: str | None = None) -> bool:
+        return await self._resource.later(tag, step, family, lambda name: histogram_content(values, name))
+
+    async def image(
+        self,
+        tag: str,
+        images: Any,
+        step: SupportsIndex | None = None,
+        bad_color: Any = None,
+        max_images: int = 3,
+        family: str | None = None,
+    ) -> bool:
+        return await self._resource.later(tag, step, family, lambda name: image_batch(images, bad_color, max_images, name))
+
+    async def audio(
+        self, tag: str, samples: Any, sample_rate: float, max_outputs: int = 3, step: SupportsIndex | None = None, family: str | None = None
+    ) -> bool:
+        return await self._resource.later(tag, step, family, lambda name: audio_batch(samples, sample_rate, max_outputs, name))
+
+    async def graph(self, graph: Any, step: SupportsIndex | None = None) -> bool:
+        return await self._resource.graph(graph, step)
+
     async def import_event(self, event: bytes) -> None:
         await self._resource.import_event(event)
 
@@ -146,7 +248,7 @@ class FileWriterHandle(SummaryWriter):
             f"a summary was not recorded in {self._resource.config.logdir!r}, because no recording condition is set: put the calls "
             f"within 'with asyncsummary.always_record_summaries():'",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
     async def _flush_after(self, error: BaseException | None) -> None:
@@ -168,6 +270,21 @@ class NoopWriter(SummaryWriter):
         """Nothing."""
 
     async def scalar(self, tag: str, value: Any, step: SupportsIndex | None = None, family: str | None = None) -> None:
+        """Nothing."""
+
+    async def generic(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing."""
+
+    async def histogram(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing."""
+
+    async def image(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing."""
+
+    async def audio(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing."""
+
+    async def graph(self, *args: Any, **kwargs: Any) -> None:
         """Nothing."""
 
     async def import_event(self, event: bytes) -> None:

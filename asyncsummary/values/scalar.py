@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.values.array import as_array, is_real
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -26,10 +27,12 @@ def scalar_value(value: Any, tag: object) -> float:
         raise _not_a_number(value, tag)
     if isinstance(value, int | float) and not isinstance(value, np.generic):
         return _python_number(value, tag)
-    array = _as_array(value, tag)
+    array = as_array(value, tag)
+    if array.dtype == object:
+        raise _not_a_number(value, tag)
     if array.size == 0:
         raise InvalidSummaryError(f"value of tag {tag!r}: is empty (shape {array.shape}); a scalar needs one number", tag)
-    if array.dtype.kind not in "fiu" and array.dtype.name != "bfloat16":
+    if not is_real(array):
         raise InvalidTypeError(f"value of tag {tag!r}: must be a real number, got dtype {array.dtype}", tag)
     with np.errstate(over="ignore"):
         return float(array.reshape(-1)[:1].astype(np.float32)[0])
@@ -45,19 +48,6 @@ def _python_number(value: float, tag: object) -> float:
     if math.isfinite(number) and not np.isfinite(rounded):
         raise InvalidSummaryError(f"value of tag {tag!r}: {value!r:.60} is out of range for float32", tag)
     return number
-
-
-def _as_array(value: Any, tag: object) -> np.ndarray[Any, np.dtype[Any]]:
-    """Look at the value as an array; a tensor that tracks gradients or lives on a device says so through ``detach`` and ``cpu``."""
-    try:
-        if hasattr(value, "detach") and hasattr(value, "cpu"):
-            value = value.detach().cpu()
-        array = np.from_dlpack(value) if hasattr(value, "__dlpack__") and not hasattr(value, "__array__") else np.asarray(value)
-    except Exception as error:  # the value's own conversion can raise anything
-        raise InvalidTypeError(f"value of tag {tag!r}: cannot be made an array: {error}", tag) from error
-    if array.dtype == object:
-        raise _not_a_number(value, tag)
-    return array
 
 
 def _not_a_number(value: object, tag: object) -> InvalidTypeError:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncsummary.columns import Batch, Columns, scalar_size
+from asyncsummary.columns import Batch, Columns, Deferred, Payload, event_size, scalar_size
 
 
 def gathered(kinds: str) -> Columns:
@@ -20,14 +20,19 @@ def gathered(kinds: str) -> Columns:
     return columns
 
 
+def number_of(payload: Payload) -> int:
+    assert isinstance(payload, bytes)
+    return int(payload)
+
+
 def in_order(batch: Batch) -> list[int]:
     """Return the numbers in the order of the batch."""
     numbers: list[int] = []
     events = list(batch.events)
     for place, step in enumerate(batch.steps.tolist()):
-        numbers += [int(payload) for at, payload in events if at == place]
+        numbers += [number_of(payload) for at, payload in events if at == place]
         numbers.append(step)
-    return numbers + [int(payload) for at, payload in events if at >= batch.scalars]
+    return numbers + [number_of(payload) for at, payload in events if at >= batch.scalars]
 
 
 @given(st.text("se", max_size=30), st.integers(1, 7))
@@ -45,3 +50,12 @@ def test_pieces_put_together_are_the_whole(kinds: str, size: int) -> None:
 def test_size() -> None:
     """An upper bound that grows with the tag."""
     assert scalar_size(b"loss") == 16 + 9 + 11 + 3 * 6 + 5 + 2 + 4
+
+
+def test_events_that_are_encoded_later() -> None:
+    """Say so, and count by what they hold until then."""
+    columns = gathered("se")
+    assert not columns.batch().takes_time
+    columns.events.append((1, Deferred(lambda: b"later", 1000)))
+    assert columns.batch().takes_time
+    assert [event_size(payload) for _, payload in columns.events] == [17, 1016]

@@ -1,0 +1,114 @@
+"""How does any array become a TensorProto? For ``generic``, by the rules of tf.contrib.summary.
+
+Numbers go into ``tensor_content``, little-endian, scalars too; strings into ``string_val``, as UTF-8. Python ints are int32 where they
+fit, else int64; Python floats are float32. An empty list is float32 of shape [0].
+"""
+
+from typing import Any
+
+import numpy as np
+from google.protobuf.message import DecodeError, Message
+from numpy.typing import NDArray
+
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.protos import SummaryMetadata, TensorProto, Value
+from asyncsummary.values.array import as_array, python_kind
+
+STRING = 7
+# TensorFlow's DataType numbers by numpy's names.
+DATA_TYPES = {
+    "float32": 1,
+    "float64": 2,
+    "int32": 3,
+    "uint8": 4,
+    "int16": 5,
+    "int8": 6,
+    "complex64": 8,
+    "int64": 9,
+    "bool": 10,
+    "bfloat16": 14,
+    "uint16": 17,
+    "complex128": 18,
+    "float16": 19,
+    "uint32": 22,
+    "uint64": 23,
+}
+
+
+def tensor_value(value: Any, metadata: Any, tag: str) -> Value:
+    """Return the Summary.Value of an array of numbers, bools or strings, with metadata if there are any.
+
+    Raises:
+        InvalidTypeError: objects, or types that TensorFlow does not have.
+        InvalidSummaryError: integers beyond int64.
+    """
+    found = Value(tag=tag, tensor=tensor_proto(value, tag))
+    serialised = metadata_bytes(metadata, tag)
+    if serialised:
+        found.metadata.ParseFromString(serialised)
+    return found
+
+
+def tensor_proto(value: Any, tag: object) -> TensorProto:
+    """Return the TensorProto of an array."""
+    array = _as_numbers_or_strings(value, tag)
+    proto = TensorProto()
+    proto.tensor_shape.SetInParent()
+    for size in array.shape:
+        proto.tensor_shape.dim.add(size=size)
+    if array.dtype.kind in "US" or array.dtype == object:
+        proto.dtype = STRING
+        proto.string_val.extend(_string(item, tag) for item in array.reshape(-1).tolist())
+        return proto
+    if array.dtype.name not in DATA_TYPES:
+        raise InvalidTypeError(f"value of tag {tag!r}: dtype {array.dtype} has no counterpart in an event file", tag)
+    proto.dtype = DATA_TYPES[array.dtype.name]
+    little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    proto.tensor_content = np.ascontiguousarray(little_endian).tobytes()
+    return proto
+
+
+def metadata_bytes(metadata: Any, tag: object) -> bytes:
+    """Return serialised SummaryMetadata: of a message of any library's making, of bytes, or of nothing.
+
+    Raises:
+        InvalidTypeError: something else.
+        InvalidSummaryError: bytes that are no SummaryMetadata.
+    """
+    if metadata is None or metadata == "":
+        return b""
+    if isinstance(metadata, Message):
+        return metadata.SerializeToString()
+    if not isinstance(metadata, bytes):
+        raise InvalidTypeError(f"metadata of tag {tag!r}: must be SummaryMetadata or bytes, got {type(metadata).__name__}", tag)
+    try:
+        SummaryMetadata.FromString(metadata)
+    except DecodeError as error:
+        raise InvalidSummaryError(f"metadata of tag {tag!r}: these {len(metadata)} bytes are no SummaryMetadata: {error}", tag) from error
+    return metadata
+
+
+def _as_numbers_or_strings(value: Any, tag: object) -> NDArray[Any]:
+    kind = python_kind(value)
+    if kind in {str, bytes}:
+        return np.array(value, dtype=object)  # numpy's own strings lose null bytes at their ends
+    array = as_array(value, tag)
+    if kind not in {int, float} or array.dtype == object:
+        return array
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return array.astype(np.float32)
+    if array.dtype.kind == "u" and array.size and int(array.max()) > np.iinfo(np.int64).max:
+        raise InvalidSummaryError(f"value of tag {tag!r}: {int(array.max())} is out of range for int64", tag)
+    fits = not array.size or (int(array.min()) >= -(2**31) and int(array.max()) < 2**31)
+    return array.astype(np.int32 if fits else np.int64)
+
+
+def _string(item: object, tag: object) -> bytes:
+    if isinstance(item, bytes):
+        return item
+    if isinstance(item, str):
+        return item.encode()
+    raise InvalidTypeError(
+        f"value of tag {tag!r}: must hold numbers, bools or strings, got {item!r:.60} of type {type(item).__name__}", tag
+    )

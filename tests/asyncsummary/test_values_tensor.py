@@ -1,0 +1,103 @@
+"""Tensors: dtypes, shapes, strings and metadata, as the original writes them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tensorboard.util import tensor_util
+
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.protos import PluginData, SummaryMetadata
+from asyncsummary.values.tensor import DATA_TYPES, metadata_bytes, tensor_proto, tensor_value
+
+
+@pytest.mark.parametrize("dtype", [name for name in DATA_TYPES if name not in {"bfloat16", "uint32", "uint64"}])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0, 3)])
+def test_dtypes_and_shapes(dtype: str, shape: tuple[int, ...]) -> None:
+    """TensorBoard makes the same array of it again."""
+    from tensorboard.compat.proto import tensor_pb2
+
+    array = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(dtype)
+    theirs: Any = tensor_pb2
+    found = tensor_util.make_ndarray(theirs.TensorProto.FromString(tensor_proto(array, "t").SerializeToString()))
+    assert found.dtype == array.dtype
+    assert found.shape == array.shape
+    assert (found == array).all()
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "shape"),
+    [
+        (1, 3, []),
+        (2**31 - 1, 3, []),
+        (2**31, 9, []),
+        ([1, -(2**31) - 1], 9, [2]),
+        (1.5, 1, []),
+        ([1, 2.5], 1, [2]),
+        (True, 10, []),
+        ([], 1, [0]),
+        ("x", 7, []),
+        ([["a"], ["b"]], 7, [2, 1]),
+        (np.array([1.0]), 2, [1]),
+        (np.array([">f4"]), 7, [1]),
+    ],
+)
+def test_python_values(value: Any, dtype: int, shape: list[int]) -> None:
+    """Have the original's dtypes, not numpy's."""
+    proto = tensor_proto(value, "t")
+    assert (proto.dtype, [dim.size for dim in proto.tensor_shape.dim]) == (dtype, shape)
+
+
+def test_big_endian() -> None:
+    """Is turned around."""
+    assert tensor_proto(np.array([1], ">i4"), "t").tensor_content == b"\1\0\0\0"
+
+
+def test_strings() -> None:
+    """Are UTF-8; bytes stay as they are, null bytes too."""
+    assert list(tensor_proto(["é", b"\xff\0\0"], "t").string_val) == ["é".encode(), b"\xff\0\0"]
+    assert list(tensor_proto(b"a\0", "t").string_val) == [b"a\0"]
+    assert tensor_proto("x", "t").tensor_content == b""
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (object(), InvalidTypeError),
+        ([object()], InvalidTypeError),
+        (np.array(["2020-01-01"], "M8[D]"), InvalidTypeError),
+        ([[1], [1, 2]], InvalidTypeError),
+        (2**63, InvalidSummaryError),
+        (2**70, InvalidTypeError),
+        (["a", 1], InvalidTypeError),
+    ],
+)
+def test_what_is_no_tensor(value: Any, kind: type[Exception]) -> None:
+    """Is refused in words that name the tag."""
+    with pytest.raises(kind, match="of tag 'my/tag'"):
+        tensor_proto(value, "my/tag")
+
+
+def test_metadata() -> None:
+    """Messages and bytes; nothing, or nothing in it, leaves the field away."""
+    made = SummaryMetadata(plugin_data=PluginData(plugin_name="p", content=b"\1"))
+    given: list[Any] = [made, made.SerializeToString()]
+    for metadata in given:
+        assert tensor_value(1.0, metadata, "t").metadata == made
+    nothing: list[Any] = [None, "", b"", SummaryMetadata()]
+    for metadata in nothing:
+        assert not tensor_value(1.0, metadata, "t").HasField("metadata")
+
+
+def test_large_unsigned_integers() -> None:
+    """TensorFlow has them, though TensorBoard's reader does not."""
+    proto = tensor_proto(np.array([2**64 - 1], np.uint64), "t")
+    assert (proto.dtype, proto.tensor_content) == (23, b"\xff" * 8)
+    assert tensor_proto(np.array([1], np.uint32), "t").dtype == 22
+
+
+@pytest.mark.parametrize(("metadata", "kind"), [(3, InvalidTypeError), ("text", InvalidTypeError), (b"\xff\xff", InvalidSummaryError)])
+def test_bad_metadata(metadata: Any, kind: type[Exception]) -> None:
+    """Is refused in words that name the tag."""
+    with pytest.raises(kind, match="metadata of tag 't'"):
+        metadata_bytes(metadata, "t")
