@@ -4,7 +4,8 @@ The way of one summary, file by file: ``functions`` (default writer, recording c
 task), ``writer`` and ``resource`` (checks, wall_time, acceptance), ``tags`` and ``values`` (what is written), ``queue`` and ``columns``
 (where it waits), ``pipeline`` (the one task), ``batch`` (when), ``order`` (in which order), ``encode`` and ``records`` (which bytes),
 ``appender`` (who carries them), ``plan`` and ``segments`` (where to), ``commit`` (what after an answer), ``resume`` (where after a
-crash); then ``asyncsummary_storage``. ``factory`` and ``config`` make writers, ``errors`` says what can go wrong.
+crash); then ``asyncsummary_storage``. ``factory`` and ``config`` make writers, ``file_writer`` is TF1's face on
+the same pipeline, ``errors`` says what can go wrong.
 """
 
 from asyncsummary.errors import (
@@ -22,7 +23,8 @@ from asyncsummary.errors import (
     WrongLoopError,
 )
 from asyncsummary.factory import create_file_writer, create_noop_writer, create_summary_file_writer
-from asyncsummary.functions import audio, eval_dir, flush, generic, graph, histogram, image, import_event, scalar
+from asyncsummary.file_writer import FileWriter, FileWriterCache
+from asyncsummary.functions import audio, eval_dir, flush, generic, graph, histogram, image, import_event, scalar, write
 from asyncsummary.scopes import (
     always_record_summaries,
     name_scope,
@@ -32,13 +34,15 @@ from asyncsummary.scopes import (
     should_record_summaries,
 )
 from asyncsummary.stats import WriterStats
-from asyncsummary.steps import GlobalStep, get_or_create_global_step, set_step
+from asyncsummary.steps import GlobalStep, get_or_create_global_step, get_step, set_step
 from asyncsummary.writer import SummaryWriter
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CommitError",
+    "FileWriter",
+    "FileWriterCache",
     "FlushTimeoutError",
     "ForeignWriterError",
     "GlobalStep",
@@ -62,6 +66,7 @@ __all__ = [
     "flush",
     "generic",
     "get_or_create_global_step",
+    "get_step",
     "graph",
     "histogram",
     "image",
@@ -73,4 +78,5 @@ __all__ = [
     "scalar",
     "set_step",
     "should_record_summaries",
+    "write",
 ]

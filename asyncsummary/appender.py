@@ -158,7 +158,7 @@ class Appender:
             start = header.session_start(self._wall(), f"resumed at byte {found.size}")
             self._commit = commit.Commit(start, self._position, self._retry)
         else:
-            start = header.session_start(self._wall(), "")
+            start = header.session_start(self._wall(), "") if self._config.session_start else b""
             self._last_name = found.after
             self._roll(start)
         await self.append(start)

@@ -31,6 +31,8 @@ class WriterConfig:
     logdir: str
     filename_suffix: str = ".v2"
     resume: bool = False
+    session_start: bool = True
+    """Whether a new run begins with a SessionLog START."""
     storage_options: Mapping[str, Any] = field(default_factory=dict)
     batch: BatchPolicy = field(default_factory=lambda: BatchPolicy(10, 120.0, MAX_PENDING_BYTES // 2))
     limits: Limits = field(default_factory=lambda: Limits(MAX_PENDING_SUMMARIES, MAX_PENDING_BYTES))
@@ -55,6 +57,7 @@ def make_config(
     overflow: object,
     late_steps: object,
     retry_seconds: object,
+    session_start: bool = True,
 ) -> WriterConfig:
     """Return the configuration, with the defaults for that kind of logdir.
 
@@ -74,6 +77,7 @@ def make_config(
         logdir=url,
         filename_suffix=_suffix(filename_suffix),
         resume=resume,
+        session_start=session_start,
         storage_options=options,
         batch=BatchPolicy(count, millis / 1000, max(1, pending // 2)),
         limits=Limits(MAX_PENDING_SUMMARIES, pending),

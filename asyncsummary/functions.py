@@ -5,6 +5,7 @@ from typing import Any, SupportsIndex
 
 from asyncsummary.errors import InvalidArgumentError
 from asyncsummary.scopes import recording, should_record_summaries
+from asyncsummary.steps import get_step
 from asyncsummary.writer import FileWriterHandle, NoopWriter, SummaryWriter, default_writer
 
 
@@ -25,6 +26,24 @@ async def generic(
     """Write an array as a tensor to the default writer, if summaries are recorded here; see ``SummaryWriter.generic``."""
     writer = _recording_writer()
     return await writer.generic(name, tensor, step, metadata, family) if isinstance(writer, SummaryWriter) else writer
+
+
+async def write(tag: str, tensor: Any, step: SupportsIndex | None = None, metadata: Any = None) -> bool | None:
+    """Write a tensor under exactly this tag to the default writer, if summaries are recorded here; see ``SummaryWriter.write``.
+
+    After tf.summary.write: the step comes from ``step``, ``set_step`` or ``as_default(step=...)``, never from the global step.
+
+    Raises:
+        InvalidArgumentError: no step was set.
+    """
+    writer = _recording_writer()
+    if not isinstance(writer, SummaryWriter):
+        return writer
+    if step is None and get_step() is None:
+        raise InvalidArgumentError(
+            f"step of tag {tag!r}: No step set. Please specify one either through the `step` argument or through asyncsummary.set_step()"
+        )
+    return await writer.write(tag, tensor, step, metadata)
 
 
 async def histogram(name: str, tensor: Any, family: str | None = None, step: SupportsIndex | None = None) -> bool | None:

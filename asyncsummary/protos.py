@@ -76,6 +76,7 @@ _SCHEMA: dict[str, dict[str, str]] = {
     # Of a graph only what is looked at; the rest is kept as unknown fields.
     "NodeDef": {"name": "1 string", "op": "2 string", "input": "3 string *", "device": "4 string"},
     "GraphDef": {"node": "1 NodeDef *"},
+    "MetaGraphDef": {"graph_def": "2 bytes"},
     "TensorProto": {
         "dtype": "1 int32",
         "tensor_shape": "2 TensorShapeProto",
@@ -135,6 +136,7 @@ TensorShapeProto = _message("TensorShapeProto")
 TensorProto = _message("TensorProto")
 NodeDef = _message("NodeDef")
 GraphDef = _message("GraphDef")
+MetaGraphDef = _message("MetaGraphDef")
 
 # SessionLog.status
 START = 1

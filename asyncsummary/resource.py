@@ -16,7 +16,7 @@ from asyncsummary.protos import Event, Summary
 from asyncsummary.scopes import current_name_scope
 from asyncsummary.stats import Counters, WriterStats
 from asyncsummary.steps import LARGEST_STEP, SMALLEST_STEP, as_step, current_step
-from asyncsummary.tags import TagTable
+from asyncsummary.tags import TagTable, plain_tag
 from asyncsummary.values.content import Content, event_of
 from asyncsummary.values.event import event_bytes
 from asyncsummary.values.graph import graph_bytes
@@ -74,11 +74,11 @@ class WriterResource:
         deferred = Deferred(partial(event_of, content, wall_time, number), content.size + len(tag))
         return await self._accept(pipeline, deferred)
 
-    async def generic(self, name: Any, value: Any, metadata: Any, step: Any, family: Any) -> bool:
-        """Check a tensor and accept it; False says that it was dropped by the overflow policy."""
+    async def generic(self, name: Any, value: Any, metadata: Any, step: Any, family: Any, *, plain: bool = False) -> bool:
+        """Check a tensor and accept it, under a ``plain`` tag if so asked; False says that it was dropped by the overflow policy."""
         wall_time = _wall_time()
         pipeline = await self.opened()
-        tag = self._tags.name(name, family, current_name_scope.get())
+        tag = plain_tag(name) if plain else self._tags.name(name, family, current_name_scope.get())
         found = tensor_value(value, metadata, tag)
         number = current_step() if step is None else as_step(step, tag)
         event = Event(wall_time=wall_time, step=number, summary=Summary(value=[found]))
@@ -92,10 +92,13 @@ class WriterResource:
         pipeline = await self.opened()
         return await self._accept(pipeline, Event(wall_time=wall_time, step=number, graph_def=data).SerializeToString())
 
+    async def event(self, payload: bytes) -> bool:
+        """Accept a serialised Event that was checked; False says that it was dropped by the overflow policy."""
+        return await self._accept(await self.opened(), payload)
+
     async def import_event(self, event: Any) -> None:
         """Check a serialised Event and accept it as it is."""
-        payload = event_bytes(event)
-        await self._accept(await self.opened(), payload)
+        await self.event(event_bytes(event))
 
     async def _accept(self, pipeline: Pipeline, payload: Payload) -> bool:
         size = event_size(payload)
@@ -130,6 +133,15 @@ class WriterResource:
             self._pipeline.raise_if_dead()
         self._closed = False
         await self._open()
+
+    def reopen(self) -> None:
+        """After ``close``, let the next use open it again."""
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed and not opened again."""
+        return self._closed
 
     async def _open(self) -> Pipeline:
         pipeline = self._pipeline

@@ -20,39 +20,38 @@ current_name_scope: "contextvars.ContextVar[str]" = contextvars.ContextVar("asyn
 
 
 class Scope(Generic[_T]):
-    """Sets a context variable for the length of a ``with`` or ``async with`` block. Each serves one block.
+    """Sets context variables for the length of a ``with`` or ``async with`` block. Each serves one block.
 
-    ``target`` is what the block's ``as`` gets. ``on_async_exit`` is awaited when an ``async with`` block ends, with its exception.
+    ``settings`` makes their values when the block begins; ``target`` then makes what the block's ``as`` gets. ``on_async_exit`` is awaited
+    when an ``async with`` block ends, with its exception.
     """
 
     def __init__(
         self,
-        variable: "contextvars.ContextVar[Any] | None",
-        make_value: Callable[[], Any],
-        target: Callable[[Any], _T],
+        settings: "Callable[[], dict[contextvars.ContextVar[Any], Any]]",
+        target: Callable[[], _T],
         on_async_exit: Callable[[BaseException | None], Awaitable[None]] | None = None,
     ) -> None:
-        self._variable = variable
-        self._make_value = make_value
+        self._settings = settings
         self._target = target
         self._on_async_exit = on_async_exit
         self._used = False
-        self._before: Any = None
+        self._before: dict[contextvars.ContextVar[Any], Any] = {}
 
     def __enter__(self) -> _T:
         if self._used:
             raise RuntimeError("this scope was entered already; call the function again for another block")
         self._used = True
-        value = self._make_value()
-        if self._variable is not None:
-            self._before = self._variable.get()
-            self._variable.set(value)
-        return self._target(value)
+        settings = self._settings()
+        self._before = {variable: variable.get() for variable in settings}
+        for variable, value in settings.items():
+            variable.set(value)
+        return self._target()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         # Set back rather than reset by token: an async generator's block may end in another context than it began in.
-        if self._variable is not None:
-            self._variable.set(self._before)
+        for variable, value in self._before.items():
+            variable.set(value)
 
     async def __aenter__(self) -> _T:
         return self.__enter__()
@@ -64,7 +63,7 @@ class Scope(Generic[_T]):
 
 
 def _recording_scope(condition: Condition) -> Scope[None]:
-    return Scope(recording, lambda: condition, lambda _: None)
+    return Scope(lambda: {recording: condition}, lambda: None)
 
 
 def always_record_summaries() -> Scope[None]:
@@ -143,4 +142,8 @@ def name_scope(name: str | None) -> Scope[str]:
         outer = current_name_scope.get()
         return f"{outer}/{name}" if outer else name
 
-    return Scope(current_name_scope, entered, lambda scope: f"{scope}/" if scope else "")
+    def target() -> str:
+        scope = current_name_scope.get()
+        return f"{scope}/" if scope else ""
+
+    return Scope(lambda: {current_name_scope: entered()}, target)

@@ -3,7 +3,7 @@
 import contextvars
 import operator
 import threading
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -67,10 +67,10 @@ def forget_global_step() -> None:
         _global_step = None
 
 
-_default_step: "contextvars.ContextVar[int | GlobalStep | None]" = contextvars.ContextVar("asyncsummary_step", default=None)
+default_step: "contextvars.ContextVar[int | GlobalStep | None]" = contextvars.ContextVar("asyncsummary_step", default=None)
 
 
-def set_step(step: "int | GlobalStep | None") -> None:
+def set_step(step: "SupportsIndex | GlobalStep | None") -> None:
     """Set the step of summaries that give none, in this task and those it starts from now on; None goes back to the global step.
 
     A ``GlobalStep`` is read whenever a summary is accepted.
@@ -78,14 +78,22 @@ def set_step(step: "int | GlobalStep | None") -> None:
     Raises:
         InvalidArgumentError: not an integer, or out of int64.
     """
-    if step is not None and not isinstance(step, GlobalStep):
-        step = as_step(step, None)
-    _default_step.set(step)
+    default_step.set(checked_step(step))
+
+
+def get_step() -> "int | GlobalStep | None":
+    """Return what ``set_step``, or ``as_default(step=...)``, has set here; None if nothing has."""
+    return default_step.get()
+
+
+def checked_step(step: Any) -> "int | GlobalStep | None":
+    """Return a default step as it is kept: a ``GlobalStep`` itself, an integer as int, or None."""
+    return step if step is None or isinstance(step, GlobalStep) else as_step(step, None)
 
 
 def current_step() -> int:
     """Return the step of a summary that gives none: that of ``set_step``, else the global step, which is created if need be."""
-    step = _default_step.get()
+    step = default_step.get()
     return int(get_or_create_global_step() if step is None else step)
 
 

@@ -24,8 +24,7 @@ def tag_of(name: object, family: object = None, scope: str = "") -> str:
         InvalidTypeError: the name is not a str, or the family neither str nor None.
         InvalidSummaryError: the name cannot be encoded as UTF-8.
     """
-    if not isinstance(name, str):
-        raise InvalidTypeError(f"name: a tag must be a str, got {name!r} of type {type(name).__name__}", name)
+    name = _require_str(name)
     if family is not None and not isinstance(family, str):
         raise InvalidTypeError(f"family of tag {name!r}: must be a str or None, got {family!r} of type {type(family).__name__}", name)
     inner = clean(name)
@@ -35,11 +34,23 @@ def tag_of(name: object, family: object = None, scope: str = "") -> str:
     else:
         group = clean(family)
         tag = f"{group}/" + f"{outer}{group}/{inner}".rstrip("/")
+    return plain_tag(tag)
+
+
+def plain_tag(name: object) -> str:
+    """Return the name as a tag, unchanged. Raises as ``tag_of``."""
+    tag = _require_str(name)
     try:
         tag.encode()
     except UnicodeEncodeError as error:
         raise InvalidSummaryError(f"name: tag {tag!r} cannot be encoded as UTF-8 ({error.reason})", name) from error
     return tag
+
+
+def _require_str(name: object) -> str:
+    if not isinstance(name, str):
+        raise InvalidTypeError(f"name: a tag must be a str, got {name!r} of type {type(name).__name__}", name)
+    return name
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from asyncsummary.errors import SummaryError
 from asyncsummary.resource import WriterResource
 from asyncsummary.scopes import Scope
 from asyncsummary.stats import Counters, WriterStats
+from asyncsummary.steps import GlobalStep, checked_step, default_step, set_step
 from asyncsummary.values.audio import audio_batch
 from asyncsummary.values.histogram import histogram_content
 from asyncsummary.values.image import image_batch
@@ -71,6 +72,13 @@ class SummaryWriter(abc.ABC):
             family: as for ``scalar``.
 
         Returns and raises as ``scalar``.
+        """
+
+    @abc.abstractmethod
+    async def write(self, tag: str, tensor: Any, step: SupportsIndex | None = None, metadata: Any = None) -> bool | None:
+        """Write a tensor as ``generic`` does, under exactly this tag: no scope, no family, no character changed.
+
+        After tf.summary.write. Returns and raises as ``scalar``.
         """
 
     @abc.abstractmethod
@@ -155,12 +163,15 @@ class SummaryWriter(abc.ABC):
         """
 
     @abc.abstractmethod
-    def as_default(self) -> Scope[Any]:
-        """Make this the default writer within a ``with`` or ``async with`` block; the latter flushes at its end."""
+    def as_default(self, step: "SupportsIndex | GlobalStep | None" = None) -> Scope[Any]:
+        """Make this the default writer within a ``with`` or ``async with`` block; the latter flushes at its end.
+
+        With ``step``, that is also the step of summaries in the block that give none, as by ``set_step``.
+        """
 
     @abc.abstractmethod
-    def set_as_default(self) -> None:
-        """Make this the default writer of this task, and of the tasks that it starts from now on."""
+    def set_as_default(self, step: "SupportsIndex | GlobalStep | None" = None) -> None:
+        """Make this the default writer of this task, and of the tasks that it starts from now on; ``step`` as for ``as_default``."""
 
     @property
     @abc.abstractmethod
@@ -177,7 +188,7 @@ class SummaryWriter(abc.ABC):
         except SummaryError as loss:
             if error is None:
                 raise
-            _tell_beside(error, loss)
+            tell_beside(error, loss)
 
 
 class FileWriterHandle(SummaryWriter):
@@ -197,6 +208,9 @@ class FileWriterHandle(SummaryWriter):
         self, tag: str, tensor: Any, step: SupportsIndex | None = None, metadata: Any = None, family: str | None = None
     ) -> bool:
         return await self._resource.generic(tag, tensor, metadata, step, family)
+
+    async def write(self, tag: str, tensor: Any, step: SupportsIndex | None = None, metadata: Any = None) -> bool:
+        return await self._resource.generic(tag, tensor, metadata, step, None, plain=True)
 
     async def histogram(self, tag: str, values: Any, step: SupportsIndex | None = None, family: str | None = None) -> bool:
         return await self._resource.later(tag, step, family, lambda name: histogram_content(values, name))
@@ -229,10 +243,15 @@ class FileWriterHandle(SummaryWriter):
     async def close(self) -> None:
         await self._resource.close()
 
-    def as_default(self) -> Scope["SummaryWriter"]:
-        return Scope(default_writer, lambda: self, lambda _: self, self._flush_after)
+    def as_default(self, step: "SupportsIndex | GlobalStep | None" = None) -> Scope["SummaryWriter"]:
+        settings: dict[contextvars.ContextVar[Any], Any] = {default_writer: self}
+        if step is not None:
+            settings[default_step] = checked_step(step)
+        return Scope(lambda: settings, lambda: self, self._flush_after)
 
-    def set_as_default(self) -> None:
+    def set_as_default(self, step: "SupportsIndex | GlobalStep | None" = None) -> None:
+        if step is not None:
+            set_step(step)
         default_writer.set(self)
 
     @property
@@ -257,7 +276,7 @@ class FileWriterHandle(SummaryWriter):
         except SummaryError as loss:
             if error is None:
                 raise
-            _tell_beside(error, loss)
+            tell_beside(error, loss)
 
     def __repr__(self) -> str:
         return f"<SummaryWriter of {self._resource.config.logdir!r}>"
@@ -273,6 +292,9 @@ class NoopWriter(SummaryWriter):
         """Nothing."""
 
     async def generic(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing."""
+
+    async def write(self, *args: Any, **kwargs: Any) -> None:
         """Nothing."""
 
     async def histogram(self, *args: Any, **kwargs: Any) -> None:
@@ -296,10 +318,10 @@ class NoopWriter(SummaryWriter):
     async def close(self) -> None:
         """Nothing."""
 
-    def as_default(self) -> Scope[None]:
-        return Scope(None, lambda: None, lambda _: None)
+    def as_default(self, step: "SupportsIndex | GlobalStep | None" = None) -> Scope[None]:
+        return Scope(dict, lambda: None)
 
-    def set_as_default(self) -> None:
+    def set_as_default(self, step: "SupportsIndex | GlobalStep | None" = None) -> None:
         """Nothing."""
 
     @property
@@ -310,7 +332,7 @@ class NoopWriter(SummaryWriter):
         return "<SummaryWriter that does nothing>"
 
 
-def _tell_beside(error: BaseException, loss: SummaryError) -> None:
-    """A loss at the end of a block that fails anyway must not hide why it fails, nor be hidden by it."""
+def tell_beside(error: BaseException, loss: SummaryError) -> None:
+    """Note a loss at the end of a block that fails anyway: it must not hide why the block fails, nor be hidden by it."""
     error.add_note(f"asyncsummary: {loss}")
     _logger.error("%s", loss)

@@ -174,3 +174,43 @@ def test_eval_dir() -> None:
     assert summary.eval_dir("/m", "x") == "/m/eval_x"
     assert summary.eval_dir("/m", "") == "/m/eval"
     assert summary.eval_dir("s3://b/m", "x") == "s3://b/m/eval_x"
+
+
+async def test_write_after_tf2() -> None:
+    """A plain tag, and a step that was set somewhere; never the global step."""
+    bench = Bench()
+    summary.get_or_create_global_step().assign(99)
+    async with bench.writer() as writer, writer.as_default(), summary.always_record_summaries(), summary.name_scope("scope"):
+        with pytest.raises(summary.InvalidArgumentError, match="step of tag 'a': No step set"):
+            await summary.write("a", 1.0)
+        assert await summary.write("x y!/é", 1.0, 3) is True
+        summary.set_step(4)
+        assert await summary.write("a", [1, 2], metadata=b"") is True
+        with summary.never_record_summaries():
+            assert await summary.write("a", 1.0) is False
+        with pytest.raises(summary.InvalidSummaryError, match="name: a tag must be a str"):
+            await summary.write(3, 1.0)  # type: ignore[arg-type]  # a user's mistake
+    assert [(event.step, event.summary.value[0].tag) for event in bench.events()[2:]] == [(3, "x y!/é"), (4, "a")]
+    assert await summary.write("a", 1.0) is None
+
+
+async def test_default_steps() -> None:
+    """as_default(step=...) holds within its block, a GlobalStep is read at each summary, set_as_default sets it for good."""
+    bench = Bench()
+    step = summary.GlobalStep(5)
+    async with bench.writer() as writer:
+        with summary.always_record_summaries():
+            assert summary.get_step() is None
+            async with writer.as_default(step=step):
+                assert summary.get_step() is step
+                await summary.scalar("t", 1.0)
+                step.assign_add()
+                await summary.scalar("t", 1.0)
+                with writer.as_default(step=9):
+                    await summary.scalar("t", 1.0)
+            assert summary.get_step() is None
+            writer.set_as_default(step=11)
+            await summary.scalar("t", 1.0)
+            with pytest.raises(summary.InvalidArgumentError, match="step"):
+                writer.as_default(step=1.5)  # type: ignore[arg-type]  # a user's mistake
+    assert bench.steps() == [5, 6, 9, 11]

@@ -1,0 +1,201 @@
+"""What does TF1's ``tf.summary.FileWriter`` look like with await? Whole messages in, into a file that is made with the first of them."""
+
+import itertools
+import os
+import time
+import warnings
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from asyncsummary.config import MAX_PENDING_BYTES, RETRY_SECONDS, make_config
+from asyncsummary.errors import SummaryError
+from asyncsummary.resource import WriterResource
+from asyncsummary.stats import WriterStats
+from asyncsummary.values import legacy
+from asyncsummary.values.event import event_bytes
+from asyncsummary.writer import tell_beside
+
+_wall_time = time.time
+_count = itertools.count()
+
+
+class FileWriter:
+    """Writes Summary messages and other events to one run, after ``tf.compat.v1.summary.FileWriter``.
+
+    The file is made with the first event; a writer that is closed without one leaves no file. Messages may be of any library's making
+    (TensorFlow, TensorBoard, ``asyncsummary.protos``) or serialised. What is promised of durability, order and cancellation is said at
+    ``SummaryWriter``. Metadata of a tag are written with its first summary only; the caller's message stays as it is.
+
+    Args:
+        logdir: as for ``create_file_writer``, ``storage_options`` and ``resume`` too.
+        graph: a graph to write first, as by ``add_graph``, at step 0.
+        max_queue: write when more than so many events wait.
+        flush_secs: write at the latest so many seconds after the first waiting event.
+        graph_def: deprecated; use ``graph``.
+        filename_suffix: put at the end of file names.
+    """
+
+    def __init__(
+        self,
+        logdir: "str | os.PathLike[str]",
+        graph: Any = None,
+        max_queue: int = 10,
+        flush_secs: int = 120,
+        graph_def: Any = None,
+        filename_suffix: str | None = None,
+        *,
+        resume: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        config = make_config(
+            logdir,
+            max_queue=max_queue,
+            flush_millis=int(flush_secs * 1000),
+            filename_suffix=filename_suffix or "",
+            resume=resume,
+            storage_options=storage_options,
+            max_pending_bytes=MAX_PENDING_BYTES,
+            overflow="block",
+            late_steps="keep",
+            retry_seconds=RETRY_SECONDS,
+            session_start=False,
+        )
+        self._resource = WriterResource(f"FileWriter {next(_count)}", config)
+        self._first: list[bytes] = []
+        if graph is not None or graph_def is not None:
+            self._first = legacy.graph_events(graph, graph_def, _wall_time(), 0)
+        self._seen_tags: set[str] = set()
+        self._run_metadata_tags: set[str] = set()
+
+    async def add_summary(self, summary: Any, global_step: Any = None) -> None:
+        """Write a Summary message or its bytes at a step.
+
+        Raises:
+            InvalidSummaryError: something else, or bytes that are no Summary.
+        """
+        if self._is_open():
+            await self._put(legacy.summary_event(summary, self._seen_tags, _wall_time(), global_step))
+
+    async def add_event(self, event: Any) -> None:
+        """Write an Event message or its bytes as it is.
+
+        Raises:
+            InvalidSummaryError: something else, bytes that are no Event, or a wall_time that is not finite.
+        """
+        if self._is_open():
+            await self._put(event_bytes(legacy.message_bytes(event, "Event", "event")))
+
+    async def add_session_log(self, session_log: Any, global_step: Any = None) -> None:
+        """Write a SessionLog at a step. A START makes TensorBoard drop what it has at and above that step, but for a run's first one."""
+        if self._is_open():
+            await self._put(legacy.session_log_event(session_log, _wall_time(), global_step))
+
+    async def add_graph(self, graph: Any, global_step: Any = None, graph_def: Any = None) -> None:
+        """Write a graph: a GraphDef, or a tf.Graph, of which the MetaGraphDef is written, too."""
+        if self._is_open():
+            for payload in legacy.graph_events(graph, graph_def, _wall_time(), global_step):
+                await self._put(payload)
+
+    async def add_meta_graph(self, meta_graph_def: Any, global_step: Any = None) -> None:
+        """Write a MetaGraphDef message."""
+        if self._is_open():
+            await self._put(legacy.meta_graph_event(meta_graph_def, _wall_time(), global_step))
+
+    async def add_run_metadata(self, run_metadata: Any, tag: str, global_step: Any = None) -> None:
+        """Write a RunMetadata message or its bytes under a tag, which can be used once."""
+        if self._is_open():
+            used = self._run_metadata_tags
+            await self._put(legacy.run_metadata_event(run_metadata, tag, used, _wall_time(), global_step))
+
+    def get_logdir(self) -> str:
+        """Return the logdir."""
+        return self._resource.config.logdir
+
+    @property
+    def stats(self) -> WriterStats:
+        """A snapshot of what was accepted, committed and dropped so far."""
+        return self._resource.stats()
+
+    async def flush(self, timeout: float | None = None) -> None:
+        """Wait until all that was accepted before is committed; see ``SummaryWriter.flush``."""
+        if self._is_open() and (self._first or self.stats.accepted):
+            await self._put_first()
+            await self._resource.flush(timeout)
+
+    async def close(self) -> None:
+        """Flush and close. Idempotent. See ``SummaryWriter.close``."""
+        if not self._resource.closed:
+            try:
+                await self._put_first()
+            finally:
+                await self._resource.close()
+
+    async def reopen(self) -> None:
+        """After ``close``, let the next event begin a new file; do nothing while it is open."""
+        self._resource.reopen()
+
+    async def __aenter__(self) -> "FileWriter":
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            await self.close()
+        except SummaryError as loss:
+            if error is None:
+                raise
+            tell_beside(error, loss)
+
+    def __repr__(self) -> str:
+        return f"<FileWriter of {self.get_logdir()!r}>"
+
+    def _is_open(self) -> bool:
+        if self._resource.closed:
+            warnings.warn(
+                "Attempting to use a closed FileWriter. The operation will be a noop unless the FileWriter is explicitly reopened.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return not self._resource.closed
+
+    async def _put(self, payload: bytes) -> None:
+        await self._put_first()
+        await self._resource.event(payload)
+
+    async def _put_first(self) -> None:
+        """Write the graph that the constructor was given; it could not await."""
+        while self._first:
+            payload = self._first.pop(0)
+            try:
+                await self._resource.event(payload)
+            except BaseException:
+                self._first.insert(0, payload)
+                raise
+
+
+class FileWriterCache:
+    """One ``FileWriter`` for each logdir, for those who cannot pass one around."""
+
+    _writers: "dict[str, FileWriter]" = {}  # noqa: RUF012  # one table for the process, on purpose
+
+    @staticmethod
+    def get(logdir: "str | os.PathLike[str]") -> FileWriter:
+        """Return the writer of exactly this logdir, made at the first call. ``runs`` and ``runs/`` are two."""
+        key = os.fspath(logdir)
+        if key not in FileWriterCache._writers:
+            FileWriterCache._writers[key] = FileWriter(logdir)
+        return FileWriterCache._writers[key]
+
+    @staticmethod
+    async def clear() -> None:
+        """Close all of them, and forget them. If one cannot be closed without a loss, the others are closed first."""
+        writers = list(FileWriterCache._writers.values())
+        FileWriterCache._writers.clear()
+        failed: SummaryError | None = None
+        for writer in writers:
+            try:
+                await writer.close()
+            except SummaryError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed

@@ -1,0 +1,114 @@
+"""What does TF1's FileWriter make of the messages it is given? Events, with a tag's metadata in its first summary only. Pure."""
+
+from typing import Any
+
+from google.protobuf.message import DecodeError, Message
+
+from asyncsummary.errors import InvalidArgumentError, InvalidSummaryError, InvalidTypeError
+from asyncsummary.protos import Event, MetaGraphDef, SessionLog, Summary, TaggedRunMetadata
+from asyncsummary.steps import as_step
+from asyncsummary.values.graph import graph_bytes
+
+
+def legacy_step(global_step: Any) -> int:
+    """Return ``int(global_step)``, 0 (which is not written) for None. A fraction is cut off and '8' is 8, as in the original.
+
+    Raises:
+        InvalidArgumentError: not a number, or out of int64.
+    """
+    if global_step is None:
+        return 0
+    try:
+        number = int(global_step)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidTypeError(f"global_step: must be an integer, got {global_step!r:.60}") from error
+    return as_step(number, None, "global_step")
+
+
+def message_bytes(message: Any, kind: str, argument: str) -> bytes:
+    """Return the bytes of a message of that kind, of any library's making, or of its serialised form.
+
+    Raises:
+        InvalidTypeError: something else.
+    """
+    if isinstance(message, Message) and message.DESCRIPTOR.name == kind:
+        return message.SerializeToString()
+    if isinstance(message, bytes | bytearray | memoryview):
+        return bytes(message)
+    raise InvalidTypeError(f"{argument}: must be a {kind} message or its bytes, got {type(message).__name__}")
+
+
+def summary_event(summary: Any, seen_tags: set[str], wall_time: float, global_step: Any) -> bytes:
+    """Return the Event of a Summary, and note its tags; metadata of tags that were seen are left out. The summary itself stays as it is.
+
+    A tag counts as seen even if its first value had no metadata, as in the original.
+
+    Raises:
+        InvalidSummaryError: bytes that are no Summary.
+    """
+    data = message_bytes(summary, "Summary", "summary")
+    try:
+        copy = Summary.FromString(data)
+    except DecodeError as error:
+        raise InvalidSummaryError(f"summary: these {len(data)} bytes are no serialised Summary: {error}") from error
+    event = Event(wall_time=wall_time, step=legacy_step(global_step), summary=copy)
+    for value in event.summary.value:
+        if value.tag in seen_tags:
+            value.ClearField("metadata")
+        seen_tags.add(value.tag)
+    return event.SerializeToString()
+
+
+def session_log_event(session_log: Any, wall_time: float, global_step: Any) -> bytes:
+    """Return the Event of a SessionLog."""
+    log = SessionLog.FromString(message_bytes(session_log, "SessionLog", "session_log"))
+    return Event(wall_time=wall_time, step=legacy_step(global_step), session_log=log).SerializeToString()
+
+
+def run_metadata_event(run_metadata: Any, tag: Any, used_tags: set[str], wall_time: float, global_step: Any) -> bytes:
+    """Return the Event of a RunMetadata under a tag that was not used before, and note the tag.
+
+    Raises:
+        InvalidArgumentError: the tag was used, or is no str.
+    """
+    if not isinstance(tag, str):
+        raise InvalidTypeError(f"tag: must be a str, got {tag!r} of type {type(tag).__name__}", tag)
+    if tag in used_tags:
+        raise InvalidArgumentError(f"tag {tag!r}: The provided tag was already used for this event type")
+    tagged = TaggedRunMetadata(tag=tag, run_metadata=message_bytes(run_metadata, "RunMetadata", "run_metadata"))
+    event = Event(wall_time=wall_time, step=legacy_step(global_step), tagged_run_metadata=tagged).SerializeToString()
+    used_tags.add(tag)
+    return event
+
+
+def graph_events(graph: Any, graph_def: Any, wall_time: float, global_step: Any) -> list[bytes]:
+    """Return the Events of a graph: its GraphDef and, of one that can say more than that (a tf.Graph), its MetaGraphDef.
+
+    Raises:
+        InvalidArgumentError: both are given, or neither can be used.
+    """
+    if graph is not None and graph_def is not None:
+        raise InvalidArgumentError("graph_def: Please pass only graph, or graph_def (deprecated), but not both.")
+    given = graph if graph is not None else graph_def
+    try:
+        data = graph_bytes(given)
+    except InvalidTypeError as error:
+        raise InvalidTypeError("graph: The passed graph must be an instance of `Graph` or the deprecated `GraphDef`") from error
+    step = legacy_step(global_step)
+    events = [Event(wall_time=wall_time, step=step, graph_def=data)]
+    if hasattr(given, "as_graph_def"):
+        meta = MetaGraphDef(graph_def=data).SerializeToString()
+        events.append(Event(wall_time=wall_time, step=step, meta_graph_def=meta))
+    return [event.SerializeToString() for event in events]
+
+
+def meta_graph_event(meta_graph_def: Any, wall_time: float, global_step: Any) -> bytes:
+    """Return the Event of a MetaGraphDef.
+
+    Raises:
+        InvalidTypeError: another type.
+    """
+    if not isinstance(meta_graph_def, Message) or meta_graph_def.DESCRIPTOR.name != "MetaGraphDef":
+        raise InvalidTypeError(f"meta_graph_def: meta_graph_def must be type MetaGraphDef, saw type: {type(meta_graph_def)}")
+    data = meta_graph_def.SerializeToString()
+    return Event(wall_time=wall_time, step=legacy_step(global_step), meta_graph_def=data).SerializeToString()
