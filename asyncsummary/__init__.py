@@ -5,7 +5,7 @@ task), ``writer`` and ``resource`` (checks, wall_time, acceptance), ``tags`` and
 (where it waits), ``pipeline`` (the one task), ``batch`` (when), ``order`` (in which order), ``encode`` and ``records`` (which bytes),
 ``appender`` (who carries them), ``plan`` and ``segments`` (where to), ``commit`` (what after an answer), ``resume`` (where after a
 crash); then ``asyncsummary_storage``. ``factory`` and ``config`` make writers, ``file_writer`` is TF1's face on
-the same pipeline, ``errors`` says what can go wrong.
+the same pipeline, ``hooks`` and ``sessions`` are its training loops, ``errors`` says what can go wrong.
 """
 
 from asyncsummary.errors import (
@@ -25,6 +25,14 @@ from asyncsummary.errors import (
 from asyncsummary.factory import create_file_writer, create_noop_writer, create_summary_file_writer
 from asyncsummary.file_writer import FileWriter, FileWriterCache
 from asyncsummary.functions import audio, eval_dir, flush, generic, graph, histogram, image, import_event, scalar, write
+from asyncsummary.hooks import (
+    SecondOrStepTimer,
+    SessionRunArgs,
+    SessionRunContext,
+    SessionRunHook,
+    SessionRunValues,
+    SummarySaverHook,
+)
 from asyncsummary.scopes import (
     always_record_summaries,
     name_scope,
@@ -33,6 +41,7 @@ from asyncsummary.scopes import (
     record_summaries_every_n_global_steps,
     should_record_summaries,
 )
+from asyncsummary.sessions import Coordinator, MonitoredSession, Scaffold, Session
 from asyncsummary.stats import WriterStats
 from asyncsummary.steps import GlobalStep, get_or_create_global_step, get_step, set_step
 from asyncsummary.writer import SummaryWriter
@@ -41,6 +50,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CommitError",
+    "Coordinator",
     "FileWriter",
     "FileWriterCache",
     "FlushTimeoutError",
@@ -49,10 +59,19 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidSummaryError",
     "InvalidTypeError",
+    "MonitoredSession",
     "OpenError",
     "PipelineError",
     "QueueFullError",
+    "Scaffold",
+    "SecondOrStepTimer",
+    "Session",
+    "SessionRunArgs",
+    "SessionRunContext",
+    "SessionRunHook",
+    "SessionRunValues",
     "SummaryError",
+    "SummarySaverHook",
     "SummaryWriter",
     "WriterClosedError",
     "WriterStats",

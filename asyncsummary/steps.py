@@ -60,6 +60,11 @@ def get_or_create_global_step() -> GlobalStep:
         return _global_step
 
 
+def get_global_step() -> GlobalStep | None:
+    """Return the process's global step, None if it was not created."""
+    return _global_step
+
+
 def forget_global_step() -> None:
     """Let the next ``get_or_create_global_step`` create a new one, as a new TensorFlow graph would. For tests."""
     global _global_step
