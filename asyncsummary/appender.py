@@ -37,7 +37,7 @@ _logger = logging.getLogger("asyncsummary")
 _sequence = itertools.count()  # per process, so that two writers of one second have different names
 _T = TypeVar("_T")
 
-_READ_BYTES = 8 << 20
+_READ_BYTES = 1 << 20
 _SCAN_BYTES = 256 << 10  # about 5 ms of work, then other tasks get a turn
 _MOST_FENCES = 3
 _SLOWEST_BYTES_PER_SECOND = 100_000  # of an upload that is still worth waiting for
@@ -119,18 +119,18 @@ class Appender:
 
     async def _locate(self) -> resume.Fresh | resume.Continue:
         """Look where the run ends. Can be done again after an error."""
-        await self._folder.open()
-        names = [entry.name for entry in await self._folder.entries()]
+        await self._answered(self._folder.open())
+        names = [entry.name for entry in await self._answered(self._folder.entries())]
         look = resume.first_look(names, resume=self._config.resume)
         if isinstance(look, resume.Fresh):
             return look
         segment = self._folder.segment(look.name)
-        position = await segment.probe()
+        position = await self._answered(segment.probe())
         scanner = await self._scan(segment, position)
         found = resume.second_look(look.name, scanner, can_cut=segment.growth is Growth.IN_PLACE)
         if isinstance(found, resume.Cut):
             try:
-                position = await segment.cut(position, found.size)
+                position = await self._answered(segment.cut(position, found.size))
             except UnsupportedError:
                 return resume.Fresh(found.name)
             _logger.warning("%s: took a torn record off the end of %s", self._folder.url, found.name)
@@ -143,7 +143,7 @@ class Appender:
         scanner = Scanner()
         read = 0
         while read < position.offset:
-            data = await segment.read(read, min(read + _READ_BYTES, position.offset))
+            data = await self._answered(segment.read(read, min(read + _READ_BYTES, position.offset)))
             if not data:
                 raise TransientError(f"{segment.name}: ended at {read} where {position.offset} bytes were due")
             read += len(data)
@@ -163,14 +163,18 @@ class Appender:
             self._roll(start)
         await self.append(start)
 
+    async def _answered(self, request: Awaitable[_T]) -> _T:
+        """Await one request, but not for ever."""
+        async with asyncio.timeout(self._config.request_seconds + _READ_BYTES / _SLOWEST_BYTES_PER_SECOND):
+            return await request
+
     async def _patiently(self, call: Callable[[], Awaitable[_T]]) -> _T:
         """Call until it works, for as long as retries are allowed."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._retry.window_seconds
         for attempt in itertools.count():
             try:
-                async with asyncio.timeout(self._config.request_seconds):
-                    return await call()
+                return await call()
             except (StorageError, TimeoutError) as error:
                 wait = self._retry.wait(attempt, random.random())
                 retriable = not isinstance(error, StorageError) or error.retriable or isinstance(error, PreconditionFailedError)

@@ -82,12 +82,18 @@ class Pipeline:
     @property
     def closed(self) -> bool:
         """Whether nothing more is accepted."""
-        return self._closing or (self._task is not None and self._task.done())
+        return self._closing or self.ended
+
+    @property
+    def ended(self) -> bool:
+        """Whether the task is done, so that nothing would be committed any more."""
+        return self._task is not None and self._task.done()
 
     async def open(self) -> None:
         """Start the task, if that has not been done, and wait until the logdir is open. Raises OpenError."""
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name=f"asyncsummary writer of {self.config.logdir}")
+            self._task.add_done_callback(self._leave_nobody_waiting)
         await asyncio.shield(self._opened)
 
     def raise_if_dead(self) -> None:
@@ -115,8 +121,6 @@ class Pipeline:
             async with asyncio.timeout(timeout):
                 await ticket
         except TimeoutError as error:
-            if isinstance(error, SummaryError):
-                raise
             left = target - self.queue.settled
             raise FlushTimeoutError(
                 f"flush of {self.config.logdir!r}: {left} summaries are not committed after {timeout} s; they are still waiting "
@@ -169,6 +173,14 @@ class Pipeline:
                 stacklevel=2,
             )
 
+    def _leave_nobody_waiting(self, task: "asyncio.Task[None]") -> None:
+        """However the task ended, also if it was cancelled before its first step: whoever still waits is told."""
+        if not self._opened.done():
+            self._opened.set_exception(_shut_down_while_opening(self.config.logdir))
+        ended = WriterClosedError(f"the writer of {self.config.logdir!r} has ended, with {self.uncommitted} summaries not committed")
+        self._tickets.fail(ended)
+        self.queue.fail(self._dead or ended)
+
     async def _close_storage(self) -> None:
         try:
             await self._appender.close()
@@ -183,7 +195,7 @@ class Pipeline:
             self._opened.set_exception(error)
             return False
         except asyncio.CancelledError:
-            self._opened.set_exception(OpenError(f"opening logdir {self.config.logdir!r} was cancelled, as its event loop shuts down"))
+            self._opened.set_exception(_shut_down_while_opening(self.config.logdir))
             raise
         self._opened.set_result(None)
         return True
@@ -341,6 +353,7 @@ class Pipeline:
             f"the writer of {self.config.logdir!r} died of {type(error).__name__}: {error}; {self.uncommitted} summaries are not committed"
         )
         self._dead.__cause__ = error
+        self._closing = True
         _logger.error("%s", self._dead, exc_info=error)
         self.counters.last_error = str(self._dead)
         self._tickets.fail(self._dead)
@@ -355,6 +368,10 @@ class Pipeline:
             _logger.warning(
                 "%s: summaries are being dropped (overflow=%r); writer.stats counts them", self.config.logdir, self.config.overflow.value
             )
+
+
+def _shut_down_while_opening(logdir: str) -> OpenError:
+    return OpenError(f"opening logdir {logdir!r} was cancelled, as its event loop shuts down")
 
 
 def _look_at(future: "asyncio.Future[None]") -> None:

@@ -41,8 +41,8 @@ class SegmentLimits:
         return min(max(self.floor, run_bytes // 8), self.ceiling)
 
 
-# Local files grow in place. They roll only so that a resume, which reads the last segment, stays a matter of seconds.
-IN_PLACE_LIMITS = SegmentLimits(256 * MIB, 4096 * MIB)
+# Local files grow in place. They roll only so that a resume, which scans the last segment, does not take minutes.
+IN_PLACE_LIMITS = SegmentLimits(256 * MIB, 1024 * MIB)
 # The ceiling bounds the memory that holds the open segment, and the bytes that one small flush sends again.
 REWRITE_LIMITS = SegmentLimits(256 * KIB, 8 * MIB)
 

@@ -25,7 +25,7 @@ from asyncsummary.values.tensor import tensor_value
 from asyncsummary_storage import Folder, open_folder
 
 _wall_time = time.time
-_running_loop = asyncio.get_running_loop
+_running_loop = asyncio._get_running_loop  # None, where get_running_loop would raise: in a forked child
 
 
 class WriterResource:
@@ -37,7 +37,6 @@ class WriterResource:
         self._make_folder = make_folder or (lambda: open_folder(config.logdir, config.storage_options))
         self._tags = TagTable()
         self._counters = Counters()
-        self._accepted_before = 0
         self._pipeline: Pipeline | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = os.getpid()
@@ -155,6 +154,8 @@ class WriterResource:
             if self._pipeline is pipeline:
                 self._pipeline = None
             raise
+        if pipeline.ended:
+            raise WriterClosedError(f"the writer of {self.config.logdir!r} was closed while it was being opened")
         return pipeline
 
     async def flush(self, timeout: float | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import asyncsummary_storage.memory as memory
+from asyncsummary import appender as appender_module
 from asyncsummary import pipeline as pipeline_module
 from asyncsummary.errors import CommitError, FlushTimeoutError, OpenError, PipelineError, QueueFullError, WriterClosedError
 from asyncsummary.order import LatePolicy
@@ -731,3 +732,50 @@ async def test_resume_of_a_segment_that_shrinks_meanwhile(monkeypatch: pytest.Mo
     async with bench.writer(resume=True) as writer:
         await writer.scalar("t", 1.0, 2)
     assert bench.steps() == [1, 2]
+
+
+async def test_resume_of_a_long_segment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its scan may take longer than one request may."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        for step in range(100):
+            await writer.scalar("t", 1.0, step)
+    original = MemorySegment.read
+
+    async def slow(self: MemorySegment, start: int, stop: int) -> bytes:
+        await asyncio.sleep(10.0)
+        return await original(self, start, stop)
+
+    monkeypatch.setattr(MemorySegment, "read", slow)
+    monkeypatch.setattr(appender_module, "_READ_BYTES", 100)
+    async with bench.writer(resume=True) as writer:
+        assert now() > 300.0
+        await writer.scalar("t", 1.0, 100)
+    assert len(bench.names) == 1
+    assert bench.steps() == list(range(101))
+
+
+async def test_the_moment_of_death(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From then on nothing is accepted, though the task still gives back its session."""
+    bench = Bench()
+    writer = bench.writer()
+    await writer.init()
+    closing = asyncio.Event()
+
+    async def slow_close(self: object) -> None:
+        await closing.wait()
+
+    def broken(*args: object) -> bytes:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(memory.MemoryFolder, "close", slow_close)
+    monkeypatch.setattr(pipeline_module, "encode", broken)
+    await writer.scalar("t", 1.0, 1)
+    with pytest.raises(PipelineError):
+        await writer.flush()
+    with pytest.raises(PipelineError):
+        await writer.scalar("t", 1.0, 2)
+    assert writer.stats.accepted == 1
+    closing.set()
+    with pytest.raises(PipelineError):
+        await writer.close()

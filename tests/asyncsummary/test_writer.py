@@ -283,6 +283,25 @@ def test_a_loop_that_ends_while_the_logdir_opens() -> None:
         asyncio.run(begin())
 
 
+def test_a_task_that_is_cancelled_before_it_begins() -> None:
+    """Whoever waits for the opening is told all the same."""
+    bench = Bench()
+    writer = bench.writer()
+
+    async def begin() -> None:
+        waiting = asyncio.create_task(writer.scalar("t", 1.0, 1))
+        while not (found := [task for task in asyncio.all_tasks() if "asyncsummary writer" in task.get_name()]):
+            await asyncio.sleep(0)
+        found[0].cancel()
+        with pytest.raises(summary.OpenError, match="event loop shuts down"):
+            await waiting
+        await writer.scalar("t", 1.0, 2)
+        await writer.close()
+
+    asyncio.run(begin())
+    assert bench.steps() == [2]
+
+
 def test_shut_down_in_the_middle_of_an_append(tmp_path: Path) -> None:
     """An append that was on its way when the loop ended is found out, and what waited behind it goes out, too."""
     bench = Bench()
@@ -367,6 +386,12 @@ def test_forked_child(tmp_path: Path) -> None:
                 await writer.scalar("t", 1.0, 1)
                 pid = os.fork()
                 if not pid:
+                    try:
+                        await writer.scalar("t", 1.0, 2)
+                    except summary.WrongLoopError as error:
+                        assert "forked child" in str(error), error
+                    else:
+                        os._exit(1)
                     asyncio._set_running_loop(None)
                     asyncio.run(child(writer))
                     os._exit(0)
