@@ -65,6 +65,31 @@ def test_digits_trainer_on_gcs(gcs_emulator: GCSEmulator) -> None:
     assert "tensorboard --logdir gs://digits/runs" in printed
 
 
+def test_eager(tmp_path: Path) -> None:
+    """Every second of a hundred steps."""
+    assert "wrote 50 summaries" in run("examples/eager.py", "--logdir", str(tmp_path))
+    assert [step for step, _ in accumulated(tmp_path)["loss"]] == list(range(0, 100, 2))
+
+
+def test_hook_trainer(tmp_path: Path) -> None:
+    """Saves every tenth step, and stops when the loss is low."""
+    printed = run("examples/hook_trainer.py", "--logdir", str(tmp_path))
+    steps = int(printed.split("stopped after ")[1].split()[0])
+    found = accumulated(tmp_path)
+    assert sorted(found) == ["loss", "weights/offset", "weights/slope"]
+    assert [step for step, _ in found["loss"]] == list(range(1, steps + 1, 10))
+    assert found["weights/slope"][-1][1] > 2.5
+
+
+def test_actors(tmp_path: Path) -> None:
+    """Every actor's episodes and every update of the learner are there, each once."""
+    assert "0 dropped" in run("examples/actors.py", "--logdir", str(tmp_path))
+    found = accumulated(tmp_path)
+    for number in range(16):
+        assert [step for step, _ in found[f"actor{number:02d}/episode_length"]] == list(range(40))
+    assert [step for step, _ in found["learner/value_of_the_start"]] == list(range(640))
+
+
 @pytest.mark.parametrize(
     ("logdir", "message"),
     [("nosuch://a/b", "unknown URL scheme 'nosuch'"), ("pyproject.toml", "a file is where")],
