@@ -5,7 +5,7 @@ task), ``writer`` and ``resource`` (checks, wall_time, acceptance), ``tags`` and
 (where it waits), ``pipeline`` (the one task), ``batch`` (when), ``order`` (in which order), ``encode`` and ``records`` (which bytes),
 ``appender`` (who carries them), ``plan`` and ``segments`` (where to), ``commit`` (what after an answer), ``resume`` (where after a
 crash); then ``asyncsummary_storage``. ``factory`` and ``config`` make writers, ``file_writer`` is TF1's face on
-the same pipeline, ``hooks`` and ``sessions`` are its training loops, ``errors`` says what can go wrong.
+the same pipeline, ``hooks``, ``sessions`` and ``graph`` are its training loops, ``errors`` says what can go wrong.
 """
 
 from asyncsummary.errors import (
@@ -25,6 +25,7 @@ from asyncsummary.errors import (
 from asyncsummary.factory import create_file_writer, create_noop_writer, create_summary_file_writer
 from asyncsummary.file_writer import FileWriter, FileWriterCache
 from asyncsummary.functions import audio, eval_dir, flush, generic, graph, histogram, image, import_event, scalar, write
+from asyncsummary.graph import Graph, SummaryOp, all_summary_ops, initialize, summary_writer_initializer_op
 from asyncsummary.hooks import (
     SecondOrStepTimer,
     SessionRunArgs,
@@ -56,6 +57,7 @@ __all__ = [
     "FlushTimeoutError",
     "ForeignWriterError",
     "GlobalStep",
+    "Graph",
     "InvalidArgumentError",
     "InvalidSummaryError",
     "InvalidTypeError",
@@ -71,11 +73,13 @@ __all__ = [
     "SessionRunHook",
     "SessionRunValues",
     "SummaryError",
+    "SummaryOp",
     "SummarySaverHook",
     "SummaryWriter",
     "WriterClosedError",
     "WriterStats",
     "WrongLoopError",
+    "all_summary_ops",
     "always_record_summaries",
     "audio",
     "create_file_writer",
@@ -90,6 +94,7 @@ __all__ = [
     "histogram",
     "image",
     "import_event",
+    "initialize",
     "name_scope",
     "never_record_summaries",
     "record_if",
@@ -97,5 +102,6 @@ __all__ = [
     "scalar",
     "set_step",
     "should_record_summaries",
+    "summary_writer_initializer_op",
     "write",
 ]

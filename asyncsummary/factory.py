@@ -9,6 +9,7 @@ from typing import Any
 
 from asyncsummary.config import MAX_PENDING_BYTES, RETRY_SECONDS, make_config
 from asyncsummary.errors import InvalidArgumentError
+from asyncsummary.graph_scope import current_graph
 from asyncsummary.resource import WriterResource
 from asyncsummary.writer import FileWriterHandle, NoopWriter, SummaryWriter
 
@@ -76,7 +77,11 @@ def create_file_writer(
         resource = _resources.get(shared_name)
         if resource is None or not resource.can_be_shared:
             resource = _resources[shared_name] = WriterResource(shared_name, config)
-    return FileWriterHandle(resource)
+    writer = FileWriterHandle(resource)
+    graph = current_graph.get()
+    if graph is not None:
+        graph.writers.append(writer)
+    return writer
 
 
 def create_summary_file_writer(*args: Any, **kwargs: Any) -> SummaryWriter:

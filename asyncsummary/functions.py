@@ -1,14 +1,19 @@
-"""What do the module-level functions do? They find the default writer, ask the recording condition, and pass the summary on."""
+"""What do the module-level functions do? They find the default writer, ask the recording condition, and pass the summary on.
+
+Within a ``Graph`` they return a ``SummaryOp`` instead, which does so when a session runs it.
+"""
 
 import os
 from typing import Any, SupportsIndex
 
 from asyncsummary.errors import InvalidArgumentError
+from asyncsummary.graph import deferrable
 from asyncsummary.scopes import recording, should_record_summaries
 from asyncsummary.steps import get_step
 from asyncsummary.writer import FileWriterHandle, NoopWriter, SummaryWriter, default_writer
 
 
+@deferrable
 async def scalar(name: str, tensor: Any, family: str | None = None, step: SupportsIndex | None = None) -> bool | None:
     """Write one number to the default writer, if summaries are recorded here.
 
@@ -20,6 +25,7 @@ async def scalar(name: str, tensor: Any, family: str | None = None, step: Suppor
     return await writer.scalar(name, tensor, step, family) if isinstance(writer, SummaryWriter) else writer
 
 
+@deferrable
 async def generic(
     name: str, tensor: Any, metadata: Any = None, family: str | None = None, step: SupportsIndex | None = None
 ) -> bool | None:
@@ -46,12 +52,14 @@ async def write(tag: str, tensor: Any, step: SupportsIndex | None = None, metada
     return await writer.write(tag, tensor, step, metadata)
 
 
+@deferrable
 async def histogram(name: str, tensor: Any, family: str | None = None, step: SupportsIndex | None = None) -> bool | None:
     """Write a histogram to the default writer, if summaries are recorded here; see ``SummaryWriter.histogram``."""
     writer = _recording_writer()
     return await writer.histogram(name, tensor, step, family) if isinstance(writer, SummaryWriter) else writer
 
 
+@deferrable
 async def image(
     name: str,
     tensor: Any,
@@ -65,6 +73,7 @@ async def image(
     return await writer.image(name, tensor, step, bad_color, max_images, family) if isinstance(writer, SummaryWriter) else writer
 
 
+@deferrable
 async def audio(
     name: str, tensor: Any, sample_rate: float, max_outputs: int, family: str | None = None, step: SupportsIndex | None = None
 ) -> bool | None:
@@ -73,6 +82,7 @@ async def audio(
     return await writer.audio(name, tensor, sample_rate, max_outputs, step, family) if isinstance(writer, SummaryWriter) else writer
 
 
+@deferrable
 async def graph(param: Any, step: SupportsIndex | None = None, name: str | None = None) -> bool | None:
     """Write a graph to the default writer; the recording condition does not count. ``name`` is not used. See ``SummaryWriter.graph``."""
     writer = default_writer.get()
@@ -91,6 +101,7 @@ def _recording_writer() -> SummaryWriter | bool | None:
     return False
 
 
+@deferrable
 async def import_event(tensor: bytes, name: str | None = None) -> None:
     """Write a serialised Event to the default writer, byte for byte; the recording condition does not count. ``name`` is not used."""
     writer = default_writer.get()
@@ -98,6 +109,7 @@ async def import_event(tensor: bytes, name: str | None = None) -> None:
         await writer.import_event(tensor)
 
 
+@deferrable
 async def flush(writer: SummaryWriter | None = None, name: str | None = None, *, timeout: float | None = None) -> None:
     """Flush ``writer``, or else the default writer, if there is one. ``name`` is not used.
 

@@ -41,6 +41,7 @@ class WriterResource:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = os.getpid()
         self._closed = False
+        self.was_opened = False
 
     # Writing
 
@@ -154,6 +155,7 @@ class WriterResource:
             if self._pipeline is pipeline:
                 self._pipeline = None
             raise
+        self.was_opened = True
         if pipeline.ended:
             raise WriterClosedError(f"the writer of {self.config.logdir!r} was closed while it was being opened")
         return pipeline

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from asyncsummary.errors import InvalidArgumentError
+from asyncsummary.graph_scope import current_graph
 from asyncsummary.steps import GlobalStep, get_or_create_global_step
 
 _T = TypeVar("_T")
@@ -123,7 +124,7 @@ def should_record_summaries() -> bool:
 
 
 def name_scope(name: str | None) -> Scope[str]:
-    """Put ``name/`` before the tags of summaries within the block; scopes nest.
+    """Put ``name/`` before the tags of summaries within the block; scopes nest. In a ``Graph`` a scope's second use gets a name of its own.
 
     A name that ends with a slash counts from the top; None or '' leaves all scopes. The block's ``as`` gets the whole scope, with its
     slash at the end.
@@ -140,7 +141,9 @@ def name_scope(name: str | None) -> Scope[str]:
         if name.endswith("/"):
             return name.rstrip("/")
         outer = current_name_scope.get()
-        return f"{outer}/{name}" if outer else name
+        scope = f"{outer}/{name}" if outer else name
+        graph = current_graph.get()
+        return scope if graph is None else graph.unique_name(scope)
 
     def target() -> str:
         scope = current_name_scope.get()

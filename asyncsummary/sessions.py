@@ -9,18 +9,23 @@ from typing import Any
 from google.protobuf.message import Message
 
 from asyncsummary.errors import InvalidArgumentError, InvalidTypeError
+from asyncsummary.graph import Graph, SummaryOp
+from asyncsummary.graph_scope import current_graph
 from asyncsummary.hooks import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues, SummarySaverHook
 from asyncsummary.steps import GlobalStep
 
 
 class Session:
-    """Evaluates fetches. Nothing needs to be opened or closed; ``async with`` is there for the looks of it."""
+    """Evaluates fetches. An ``async with`` block flushes the writers of its graph at the end."""
+
+    def __init__(self, graph: Graph | None = None) -> None:
+        self.graph = current_graph.get() if graph is None else graph
 
     async def run(self, fetches: Any) -> Any:
         """Evaluate one after the other, and return what came of them in the same structure.
 
-        A fetch is a callable or coroutine function (called without arguments), a ``GlobalStep`` (read), a message or bytes (themselves),
-        None, or a list, tuple or dict of fetches.
+        A fetch is a ``SummaryOp`` (run), a callable or coroutine function (called without arguments), a ``GlobalStep`` (read), a message or
+        bytes (themselves), None, or a list, tuple or dict of fetches.
 
         Raises:
             InvalidTypeError: something else.
@@ -37,7 +42,9 @@ class Session:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Nothing is held."""
+        for writer in [] if self.graph is None else self.graph.writers:
+            if writer.was_opened and not writer.closed:
+                await writer.flush()
 
 
 async def _evaluate(fetch: Any) -> Any:
@@ -48,6 +55,8 @@ async def _evaluate(fetch: Any) -> Any:
         return {key: await _evaluate(item) for key, item in fetch.items()}
     if isinstance(fetch, GlobalStep):
         return int(fetch)
+    if isinstance(fetch, SummaryOp):
+        return await fetch.run()
     if fetch is None or isinstance(fetch, Message | bytes | int):
         return fetch
     if not callable(fetch):

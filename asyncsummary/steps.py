@@ -8,6 +8,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from asyncsummary.errors import InvalidArgumentError, InvalidSummaryError, InvalidTypeError
+from asyncsummary.graph_scope import current_graph
 
 LARGEST_STEP = 2**63 - 1
 SMALLEST_STEP = -(2**63)
@@ -52,8 +53,12 @@ _creating = threading.Lock()
 
 
 def get_or_create_global_step() -> GlobalStep:
-    """Return the process's global step; it is 0 when it is created."""
+    """Return the process's global step, or in a ``Graph`` that graph's; it is 0 when it is created."""
     global _global_step
+    graph = current_graph.get()
+    if graph is not None:
+        graph.global_step = graph.global_step or GlobalStep()
+        return graph.global_step
     with _creating:
         if _global_step is None:
             _global_step = GlobalStep()
@@ -61,8 +66,9 @@ def get_or_create_global_step() -> GlobalStep:
 
 
 def get_global_step() -> GlobalStep | None:
-    """Return the process's global step, None if it was not created."""
-    return _global_step
+    """Return the process's global step, or in a ``Graph`` that graph's; None if it was not created."""
+    graph = current_graph.get()
+    return _global_step if graph is None else graph.global_step
 
 
 def forget_global_step() -> None:

@@ -258,6 +258,16 @@ class FileWriterHandle(SummaryWriter):
     def stats(self) -> WriterStats:
         return self._resource.stats()
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed and not opened again."""
+        return self._resource.closed
+
+    @property
+    def was_opened(self) -> bool:
+        """Whether the logdir was ever opened."""
+        return self._resource.was_opened
+
     def warn_never_recording(self) -> None:
         """Say, once per writer, why nothing appears: no recording condition was ever set."""
         if self._warned:

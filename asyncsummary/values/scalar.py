@@ -6,7 +6,8 @@ beyond it become infinite: that too is the original's rule.
 """
 
 import math
-from typing import Any
+import operator
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -27,6 +28,8 @@ def scalar_value(value: Any, tag: object) -> float:
         raise _not_a_number(value, tag)
     if isinstance(value, int | float) and not isinstance(value, np.generic):
         return _python_number(value, tag)
+    if isinstance(value, SupportsIndex) and not hasattr(value, "__array__"):
+        return _python_number(operator.index(value), tag)  # a GlobalStep, for one
     array = as_array(value, tag)
     if array.dtype == object:
         raise _not_a_number(value, tag)

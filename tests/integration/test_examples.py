@@ -71,6 +71,15 @@ def test_eager(tmp_path: Path) -> None:
     assert [step for step, _ in accumulated(tmp_path)["loss"]] == list(range(0, 100, 2))
 
 
+def test_graph_mode(tmp_path: Path) -> None:
+    """Each step's loss, after the step."""
+    printed = run("examples/graph_mode.py", "--logdir", str(tmp_path))
+    steps = int(printed.split("trained ")[1].split()[0])
+    found = accumulated(tmp_path)["loss"]
+    assert [step for step, _ in found] == list(range(1, steps + 1))
+    assert found[-1][1] < 0.01 < found[-2][1]
+
+
 def test_hook_trainer(tmp_path: Path) -> None:
     """Saves every tenth step, and stops when the loss is low."""
     printed = run("examples/hook_trainer.py", "--logdir", str(tmp_path))
