@@ -64,7 +64,8 @@ class Model:
         hidden = np.maximum(images @ self.weights[0], 0)
         scores = hidden @ self.weights[1]
         raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return hidden, raised / raised.sum(axis=1, keepdims=True)
+        probabilities = raised / raised.sum(axis=1, keepdims=True)
+        return hidden, probabilities.astype(np.float32, copy=False)
 
     def train(self, images: Array, digits: NDArray[np.int64], rate: float) -> dict[str, float]:
         """Take one step of gradient descent; return what there is to log."""
