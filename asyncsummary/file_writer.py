@@ -168,7 +168,7 @@ class FileWriter:
             payload = self._first.pop(0)
             try:
                 await self._resource.event(payload)
-            except BaseException:
+            except BaseException:  # cancellation, too: it was not accepted, so the next call tries again
                 self._first.insert(0, payload)
                 raise
 
