@@ -20,6 +20,10 @@ def as_array(value: Any, tag: object) -> NDArray[Any]:
     try:
         if hasattr(value, "detach") and hasattr(value, "cpu"):
             value = value.detach().cpu()
+        if str(getattr(value, "dtype", "")) == "torch.bfloat16":
+            value = value.float()  # numpy has no such type, and torch gives it none
+        elif callable(getattr(value, "numpy", None)):
+            value = value.numpy()  # of a TensorFlow scalar, __array__ may give no array
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
             return np.from_dlpack(value)
         return np.asarray(value)

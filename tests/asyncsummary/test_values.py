@@ -30,6 +30,34 @@ class Tensor:
         return np.asarray(self.value, dtype)
 
 
+class HalfPrecision:
+    """Looks like a bfloat16 tensor of torch, which numpy cannot hold."""
+
+    dtype = "torch.bfloat16"
+
+    def detach(self) -> "HalfPrecision":
+        return self
+
+    def cpu(self) -> "HalfPrecision":
+        return self
+
+    def float(self) -> Any:
+        return np.float32(0.5)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise TypeError("Got unsupported ScalarType BFloat16")
+
+
+class EagerScalar:
+    """Looks like a TensorFlow scalar whose ``__array__`` gives a number instead of an array."""
+
+    def numpy(self) -> Any:
+        return np.float32(1.25)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return 1.25
+
+
 class OnlyDLPack:
     """Gives its data through DLPack alone."""
 
@@ -63,6 +91,8 @@ class OnlyDLPack:
         ((4, 5), 4.0),
         (Tensor(1.5), 1.5),
         (OnlyDLPack(np.array([2.5], np.float32)), 2.5),
+        (HalfPrecision(), 0.5),
+        (EagerScalar(), 1.25),
     ],
 )
 def test_numbers(value: Any, number: float) -> None:
