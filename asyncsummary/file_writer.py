@@ -14,7 +14,7 @@ from asyncsummary.resource import WriterResource
 from asyncsummary.stats import WriterStats
 from asyncsummary.values import legacy
 from asyncsummary.values.event import event_bytes
-from asyncsummary.writer import tell_beside
+from asyncsummary.writer import at_end_of_block
 
 _wall_time = time.time
 _count = itertools.count()
@@ -139,12 +139,7 @@ class FileWriter:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
-            await self.close()
-        except SummaryError as loss:
-            if error is None:
-                raise
-            tell_beside(error, loss)
+        await at_end_of_block(self.close, error)
 
     def __repr__(self) -> str:
         return f"<FileWriter of {self.get_logdir()!r}>"

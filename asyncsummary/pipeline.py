@@ -154,20 +154,21 @@ class Pipeline:
     # The task
 
     async def _run(self) -> None:
-        left_open = False
+        left_open = cut_short = False
         try:
             if await self._open():
                 await self._serve()
         except asyncio.CancelledError:
-            left_open = not self._closing
+            left_open, cut_short = not self._closing, True
             await self._say_farewell()
         except Exception as error:  # a bug: whoever waits must be told, and nothing more may be accepted
             self._die(error)
         finally:
             await self._close_storage()
-        if left_open:
+        if left_open or (cut_short and self._lost()):
+            how = "left open" if left_open else "still closing"
             warnings.warn(
-                f"the writer of {self.config.logdir!r} was left open when its event loop shut down; {self._lost()} summaries were not "
+                f"the writer of {self.config.logdir!r} was {how} when its event loop shut down; {self._lost()} summaries were not "
                 f"committed. Use 'async with', or await close()",
                 ResourceWarning,
                 stacklevel=2,
@@ -183,9 +184,10 @@ class Pipeline:
 
     async def _close_storage(self) -> None:
         try:
-            await self._appender.close()
+            async with asyncio.timeout(self.config.request_seconds):
+                await self._appender.close()
         except Exception as error:  # everything is committed or told by now; a session that does not end well changes nothing
-            _logger.warning("%s: closing the storage's session failed: %s", self.config.logdir, error)
+            _logger.warning("%s: closing the storage's session failed: %r", self.config.logdir, error)
 
     async def _open(self) -> bool:
         try:
@@ -325,6 +327,7 @@ class Pipeline:
             f"closed {self.config.logdir!r} with {lost} summaries not committed: {error}", uncommitted=lost, retriable=False
         )
         self._loss.__cause__ = error.error
+        _logger.error("%s", self._loss)  # close() raises it, but of a forgotten writer nobody awaits close()
         _, waiting_bytes = self.queue.take()
         self._work = None
         self.counters.dropped += lost

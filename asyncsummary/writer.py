@@ -4,6 +4,7 @@ import abc
 import contextvars
 import logging
 import warnings
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, SupportsIndex
 
@@ -183,12 +184,7 @@ class SummaryWriter(abc.ABC):
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
-            await self.close()
-        except SummaryError as loss:
-            if error is None:
-                raise
-            tell_beside(error, loss)
+        await at_end_of_block(self.close, error)
 
 
 class FileWriterHandle(SummaryWriter):
@@ -281,12 +277,7 @@ class FileWriterHandle(SummaryWriter):
         )
 
     async def _flush_after(self, error: BaseException | None) -> None:
-        try:
-            await self.flush()
-        except SummaryError as loss:
-            if error is None:
-                raise
-            tell_beside(error, loss)
+        await at_end_of_block(self.flush, error)
 
     def __repr__(self) -> str:
         return f"<SummaryWriter of {self._resource.config.logdir!r}>"
@@ -342,7 +333,12 @@ class NoopWriter(SummaryWriter):
         return "<SummaryWriter that does nothing>"
 
 
-def tell_beside(error: BaseException, loss: SummaryError) -> None:
-    """Note a loss at the end of a block that fails anyway: it must not hide why the block fails, nor be hidden by it."""
-    error.add_note(f"asyncsummary: {loss}")
-    _logger.error("%s", loss)
+async def at_end_of_block(call: Callable[[], Awaitable[None]], error: BaseException | None) -> None:
+    """Close or flush at the end of a block. A loss must neither hide why the block failed, nor be hidden by it."""
+    try:
+        await call()
+    except SummaryError as loss:
+        if error is None:
+            raise
+        error.add_note(f"asyncsummary: {loss}")
+        _logger.error("%s", loss)

@@ -9,10 +9,13 @@ A feeder, two trainers and an evaluator are coroutines of one event loop. Each a
 
 import argparse
 import asyncio
+import shutil
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -155,7 +158,15 @@ def report(console: Console, logdir: str, folder: str, writers: dict[str, summar
     total = [sum(getattr(one, what) for one in stats.values()) for what in ("tags", "committed", "bytes", "appends", "dropped")]
     table.add_row("all", *(f"{number:,}" for number in total), style="bold")
     console.print(table)
-    console.print(f"look at it with: tensorboard --logdir {logdir}", soft_wrap=True)
+    console.print(f"look at it with: {tensorboard()} --logdir {logdir}", soft_wrap=True)
+
+
+def tensorboard() -> str:
+    """Return the command, with its folder if it lies beside this Python and not on the PATH."""
+    beside = Path(sys.executable).with_name("tensorboard")
+    if shutil.which("tensorboard") or not beside.exists():
+        return "tensorboard"
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
 
 
 async def main(logdir: str, epochs: int) -> None:

@@ -60,9 +60,12 @@ class S3Store:
     async def connect(self, prefix: str) -> None:
         if self._fs is None:
             s3fs = await _import_s3fs()
-            config = {**_ONE_TRY, **self._options.pop("config_kwargs", {})}
-            # An instance serves one event loop for good, so it must not come from the cache of instances.
-            self._fs = s3fs.S3FileSystem(asynchronous=True, skip_instance_cache=True, config_kwargs=config, **self._options)
+            options = {**self._options, "config_kwargs": {**_ONE_TRY, **self._options.get("config_kwargs", {})}}
+            try:
+                # An instance serves one event loop for good, so it must not come from the cache of instances.
+                self._fs = s3fs.S3FileSystem(asynchronous=True, skip_instance_cache=True, **options)
+            except (TypeError, ValueError) as error:
+                raise PermanentError(f"s3://{self._bucket}: storage_options: {error}") from error
             self._fs.retries = 1
         with self._mapped(f"s3://{self._bucket}", sent=False):
             self._session = await self._fs.set_session()
@@ -150,7 +153,7 @@ def _translated(error: Exception, where: str, bucket: str, *, sent: bool) -> Sto
         return AccessDeniedError(f"{said}. Check the credentials and that they may list, read and write objects in bucket {bucket!r}")
     if _is_credentials_problem(error):
         return AccessDeniedError(f"{said}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or storage_options")
-    if status is not None and 400 <= status < 500 and code != "RequestTimeout":
+    if status is not None and 300 <= status < 500 and code != "RequestTimeout":
         return PermanentError(said)
     if status == 503 or not sent or _never_connected(error):
         return TransientError(said)

@@ -17,7 +17,7 @@ import pytest
 import asyncsummary as summary
 from asyncsummary.protos import START
 from asyncsummary.records import frame, scan
-from asyncsummary_storage import Fault, When
+from asyncsummary_storage import Fault, MemoryFolder, When
 from tests.support.events import events_of, scalars_of
 from tests.support.virtual_time import VirtualTimeLoop
 from tests.support.writing import Bench
@@ -449,3 +449,49 @@ async def test_deleted_logdir(tmp_path: Path) -> None:
         await writer.scalar("t", 1.0, 2)
         await writer.flush()
     assert [step for _, step, _ in scalars_of(events_of(logdir))] == [2]
+
+
+def test_a_close_that_the_end_of_the_loop_cuts_short() -> None:
+    """Is told, too: whoever awaited it was cancelled and cannot hear of the loss."""
+    bench = Bench()
+    writer = bench.writer()
+
+    async def leave() -> None:
+        await writer.scalar("t", 1.0, 1)
+        bench.script.always([Fault("append", When.HANG_BEFORE)])
+        closing = asyncio.create_task(writer.close())
+        await asyncio.sleep(0.1)
+        closing.cancel()
+
+    with pytest.warns(ResourceWarning, match="1 summaries were not committed"), asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(leave())
+
+
+@pytest.mark.virtual_time
+async def test_a_forgotten_writer_whose_storage_stays_away(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody is left to raise to, so the loss is logged."""
+    bench = Bench()
+    writer = bench.writer()
+    await writer.scalar("t", 1.0, 1)
+    bench.script.always([Fault("append")])
+    with pytest.warns(ResourceWarning, match="was not closed"):
+        del writer
+        gc.collect()
+    (task,) = (task for task in asyncio.all_tasks() if task is not asyncio.current_task())
+    await task
+    assert "closed 'in-memory:run' with 1 summaries not committed" in caplog.text
+
+
+@pytest.mark.virtual_time
+async def test_a_storage_session_that_never_ends(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Does not hold up close for ever; everything was committed before."""
+
+    async def hang(self: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(MemoryFolder, "close", hang)
+    bench = Bench()
+    async with bench.writer() as writer:
+        await writer.scalar("t", 1.0, 1)
+    assert bench.steps() == [1]
+    assert "closing the storage's session failed" in caplog.text

@@ -103,6 +103,24 @@ async def test_no_credentials(moto: MotoServer, monkeypatch: pytest.MonkeyPatch)
     await folder.close()
 
 
+async def test_options_that_cannot_be_used(moto: MotoServer) -> None:
+    """Are told at once, by the name of the argument."""
+    folder = open_folder("s3://faults/run", {**moto.options(), "asynchronous": False})
+    with pytest.raises(PermanentError, match="storage_options: "):
+        await folder.open()
+    await folder.close()
+
+
+async def test_opening_again_after_closing(moto: MotoServer) -> None:
+    """Connects anew, with the same options."""
+    moto.make_bucket("faults")
+    folder = open_folder(new_url(), {**moto.options(), "config_kwargs": {"read_timeout": 7}})
+    for _ in range(2):
+        await folder.open()
+        assert folder._store._fs.config_kwargs["read_timeout"] == 7  # type: ignore[attr-defined]
+        await folder.close()
+
+
 async def test_long_listings(moto: MotoServer) -> None:
     """A listing of more than one page is whole."""
     moto.make_bucket("faults")
@@ -144,6 +162,7 @@ class AnswerError(Exception):
         ("AccessDenied", 403, True, AccessDeniedError),
         ("SignatureDoesNotMatch", 403, True, AccessDeniedError),
         ("InvalidRequest", 400, True, PermanentError),
+        ("PermanentRedirect", 301, False, PermanentError),
         ("ServiceUnavailable", 503, True, TransientError),
         ("InternalError", 500, True, OutcomeUnknownError),
         ("InternalError", 500, False, TransientError),
