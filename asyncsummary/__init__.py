@@ -5,7 +5,7 @@ task), ``writer`` and ``resource`` (checks, wall_time, acceptance), ``tags`` and
 (where it waits), ``pipeline`` (the one task), ``batch`` (when), ``order`` (in which order), ``encode`` and ``records`` (which bytes),
 ``appender`` (who carries them), ``plan`` and ``segments`` (where to), ``commit`` (what after an answer), ``resume`` (where after a
 crash); then ``asyncsummary_storage``. ``factory`` and ``config`` make writers, ``file_writer`` is TF1's face on
-the same pipeline, ``hooks``, ``sessions`` and ``graph`` are its training loops, ``errors`` says what can go wrong.
+the same pipeline, ``hooks``, ``sessions``, ``graph`` and ``merge`` are its training loops, ``errors`` says what can go wrong.
 """
 
 from asyncsummary.errors import (
@@ -34,6 +34,7 @@ from asyncsummary.hooks import (
     SessionRunValues,
     SummarySaverHook,
 )
+from asyncsummary.merge import merge_all
 from asyncsummary.scopes import (
     always_record_summaries,
     name_scope,
@@ -95,6 +96,7 @@ __all__ = [
     "image",
     "import_event",
     "initialize",
+    "merge_all",
     "name_scope",
     "never_record_summaries",
     "record_if",

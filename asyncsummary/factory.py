@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
-from asyncsummary.config import MAX_PENDING_BYTES, RETRY_SECONDS, make_config
+from asyncsummary.config import MAX_PENDING_BYTES, RETRY_SECONDS, WriterConfig, make_config
 from asyncsummary.errors import InvalidArgumentError
 from asyncsummary.graph_scope import current_graph
 from asyncsummary.resource import WriterResource
@@ -72,16 +72,21 @@ def create_file_writer(
         late_steps=late_steps,
         retry_seconds=retry_seconds,
     )
+    writer = FileWriterHandle(shared_resource(config, name))
+    graph = current_graph.get()
+    if graph is not None:
+        graph.writers.append(writer)
+    return writer
+
+
+def shared_resource(config: WriterConfig, name: str | None = None) -> WriterResource:
+    """Return the resource of that name, by default ``logdir:<logdir>``; it is made with that configuration if there is none."""
     shared_name = f"logdir:{config.logdir}" if name is None else name
     with _naming:
         resource = _resources.get(shared_name)
         if resource is None or not resource.can_be_shared:
             resource = _resources[shared_name] = WriterResource(shared_name, config)
-    writer = FileWriterHandle(resource)
-    graph = current_graph.get()
-    if graph is not None:
-        graph.writers.append(writer)
-    return writer
+    return resource
 
 
 def create_summary_file_writer(*args: Any, **kwargs: Any) -> SummaryWriter:

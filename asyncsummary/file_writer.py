@@ -6,15 +6,19 @@ import time
 import warnings
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asyncsummary.config import MAX_PENDING_BYTES, RETRY_SECONDS, make_config
-from asyncsummary.errors import SummaryError
+from asyncsummary.errors import InvalidArgumentError, InvalidTypeError, SummaryError
+from asyncsummary.factory import shared_resource
 from asyncsummary.resource import WriterResource
 from asyncsummary.stats import WriterStats
 from asyncsummary.values import legacy
 from asyncsummary.values.event import event_bytes
 from asyncsummary.writer import at_end_of_block
+
+if TYPE_CHECKING:
+    from asyncsummary.sessions import MonitoredSession, Session
 
 _wall_time = time.time
 _count = itertools.count()
@@ -30,20 +34,26 @@ class FileWriter:
     Args:
         logdir: as for ``create_file_writer``, ``storage_options`` and ``resume`` too.
         graph: a graph to write first, as by ``add_graph``, at step 0.
-        max_queue: write when more than so many events wait.
-        flush_secs: write at the latest so many seconds after the first waiting event.
+        max_queue: write when more than so many events wait. Default 10 for local logdirs; remote ones go by time and bytes only.
+        flush_secs: write at the latest so many seconds after the first waiting event. Default 120, for remote logdirs 10.
         graph_def: deprecated; use ``graph``.
         filename_suffix: put at the end of file names.
+        session: a ``Session`` or ``MonitoredSession``. With it, this is one more face of the writer that ``create_file_writer(logdir)``
+            returns, in the same file (with its suffix, ".v2").
+
+    Raises:
+        InvalidArgumentError: an argument cannot be used; the message names it.
     """
 
     def __init__(
         self,
         logdir: "str | os.PathLike[str]",
         graph: Any = None,
-        max_queue: int = 10,
-        flush_secs: int = 120,
+        max_queue: int | None = None,
+        flush_secs: float | None = None,
         graph_def: Any = None,
         filename_suffix: str | None = None,
+        session: "Session | MonitoredSession | None" = None,
         *,
         resume: bool = False,
         storage_options: Mapping[str, Any] | None = None,
@@ -51,17 +61,20 @@ class FileWriter:
         config = make_config(
             logdir,
             max_queue=max_queue,
-            flush_millis=int(flush_secs * 1000),
-            filename_suffix=filename_suffix or "",
+            flush_millis=None if flush_secs is None else _millis(flush_secs),
+            filename_suffix=filename_suffix or ("" if session is None else None),
             resume=resume,
             storage_options=storage_options,
             max_pending_bytes=MAX_PENDING_BYTES,
             overflow="block",
             late_steps="keep",
             retry_seconds=RETRY_SECONDS,
-            session_start=False,
+            session_start=session is not None,
         )
-        self._resource = WriterResource(f"FileWriter {next(_count)}", config)
+        if session is not None and not hasattr(session, "run"):
+            raise InvalidTypeError(f"session: must be a Session or a MonitoredSession, got {type(session).__name__}")
+        self._resource = WriterResource(f"FileWriter {next(_count)}", config) if session is None else shared_resource(config)
+        self._closed = False
         self._first: list[bytes] = []
         if graph is not None or graph_def is not None:
             self._first = legacy.graph_events(graph, graph_def, _wall_time(), 0)
@@ -125,15 +138,21 @@ class FileWriter:
 
     async def close(self) -> None:
         """Flush and close. Idempotent. See ``SummaryWriter.close``."""
-        if not self._resource.closed:
+        if self._closed:
+            return
+        try:
+            await self._put_first()
+        finally:
             try:
-                await self._put_first()
-            finally:
                 await self._resource.close()
+            finally:
+                self._closed = self._resource.closed
 
     async def reopen(self) -> None:
         """After ``close``, let the next event begin a new file; do nothing while it is open."""
-        self._resource.reopen()
+        if self._closed:
+            self._closed = False
+            self._resource.reopen()
 
     async def __aenter__(self) -> "FileWriter":
         return self
@@ -145,13 +164,13 @@ class FileWriter:
         return f"<FileWriter of {self.get_logdir()!r}>"
 
     def _is_open(self) -> bool:
-        if self._resource.closed:
+        if self._closed:
             warnings.warn(
                 "Attempting to use a closed FileWriter. The operation will be a noop unless the FileWriter is explicitly reopened.",
                 UserWarning,
                 stacklevel=3,
             )
-        return not self._resource.closed
+        return not self._closed
 
     async def _put(self, payload: bytes) -> None:
         await self._put_first()
@@ -166,6 +185,12 @@ class FileWriter:
             except BaseException:  # cancellation, too: it was not accepted, so the next call tries again
                 self._first.insert(0, payload)
                 raise
+
+
+def _millis(flush_secs: object) -> int:
+    if isinstance(flush_secs, bool) or not isinstance(flush_secs, int | float) or not 0 <= flush_secs < float("inf"):
+        raise InvalidArgumentError(f"flush_secs: must be a number of seconds, at least 0, got {flush_secs!r}")
+    return int(flush_secs * 1000)
 
 
 class FileWriterCache:

@@ -10,11 +10,13 @@ import warnings
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, ParamSpec, TypeVar
 
-from asyncsummary.errors import InvalidSummaryError
+from asyncsummary.errors import InvalidSummaryError, SummaryError
 from asyncsummary.graph_scope import current_graph
+from asyncsummary.protos import Summary
 from asyncsummary.scopes import Condition, Scope, current_name_scope, recording
 from asyncsummary.steps import GlobalStep, as_step, default_step, get_or_create_global_step
 from asyncsummary.tags import clean, plain_tag
+from asyncsummary.values.message import KINDS, summary_of
 from asyncsummary.writer import FileWriterHandle, SummaryWriter, default_writer
 
 _P = ParamSpec("_P")
@@ -30,15 +32,37 @@ class SummaryOp:
     Awaiting it gives the op itself, so that code with an ``await`` before each call serves both modes.
     """
 
-    def __init__(self, name: str, write: Callable[[], Coroutine[Any, Any, Any]] | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        write: Callable[[], Coroutine[Any, Any, Any]] | None,
+        evaluate: Callable[[], Coroutine[Any, Any, Summary]] | None = None,
+    ) -> None:
         self.name = name
         self.runs = 0
         self._write = write
+        self._evaluate = evaluate
+
+    @property
+    def has_writer(self) -> bool:
+        """Whether running it writes by itself: whether there was a default writer where it was defined."""
+        return self._write is not None
 
     async def run(self) -> Any:
         """Write it: True once it is accepted, False where summaries are not recorded, None without a writer."""
         self.runs += 1
         return None if self._write is None else await self._write()
+
+    async def summary(self) -> Summary:
+        """Return it as a Summary message, for ``FileWriter.add_summary``; nothing is written, and the recording condition does not count.
+
+        Raises:
+            InvalidSummaryError: its name or its value cannot be used; or it is no summary, but another kind of op.
+        """
+        self.runs += 1
+        if self._evaluate is None:
+            raise InvalidSummaryError(f"{self.name}: is no summary, so there is no message of it", self.name)
+        return await self._evaluate()
 
     def __await__(self) -> Generator[Any, None, "SummaryOp"]:
         return self
@@ -56,6 +80,7 @@ class Graph:
 
     def __init__(self) -> None:
         self.global_step: GlobalStep | None = None
+        self.all_ops: list[SummaryOp] = []
         self.summary_ops: list[SummaryOp] = []
         self.other_ops: list[SummaryOp] = []
         self.writers: list[FileWriterHandle] = []
@@ -104,17 +129,26 @@ class Graph:
 
     def define(self, function: Callable[..., Coroutine[Any, Any, Any]], arguments: dict[str, Any]) -> SummaryOp:
         """Return the op of a call of one of the module-level functions."""
-        if function.__name__ not in _KINDS:
+        if function.__name__ not in KINDS:
             return self._define_other(function, arguments)
         writer = default_writer.get()
-        if writer is None:
-            return SummaryOp(str(arguments["name"]), None)
-        tag = self._tag(arguments["name"], arguments["family"])
         rest = {name: value for name, value in arguments.items() if name not in {"name", "tensor", "family", "step"}}
-        step = _deferred_step(arguments["step"], tag)
-        write = functools.partial(_write, writer, function.__name__, recording.get(), tag, arguments["tensor"], step, rest)
-        op = SummaryOp(tag, write)
-        self.summary_ops.append(op)
+        try:
+            tag = self._tag(arguments["name"], arguments["family"])
+        except SummaryError as error:
+            if writer is not None:
+                raise
+            tag, evaluate = str(arguments["name"]), functools.partial(_fail, error)  # told to whoever wants it: nobody may
+        else:
+            evaluate = functools.partial(_evaluate, function.__name__, tag, arguments["tensor"], rest)
+        if writer is None:
+            op = SummaryOp(tag, None, evaluate)
+        else:
+            step = _deferred_step(arguments["step"], tag)
+            write = functools.partial(_write, writer, function.__name__, recording.get(), tag, arguments["tensor"], step, rest)
+            op = SummaryOp(tag, write, evaluate)
+            self.summary_ops.append(op)
+        self.all_ops.append(op)
         return op
 
     def _define_other(self, function: Callable[..., Coroutine[Any, Any, Any]], arguments: dict[str, Any]) -> SummaryOp:
@@ -152,9 +186,6 @@ class Graph:
         return unique if group is None else f"{group}/{unique}"
 
 
-_KINDS = {"scalar", "generic", "histogram", "image", "audio"}
-
-
 async def _write(
     writer: SummaryWriter, kind: str, condition: Condition | None, tag: str, value: Any, step: Any, rest: dict[str, Any]
 ) -> bool | None:
@@ -169,6 +200,18 @@ async def _write(
     finally:
         current_name_scope.set(scope)
     return found
+
+
+async def _evaluate(kind: str, tag: str, value: Any, rest: dict[str, Any]) -> Summary:
+    """Return a summary as a message, encoded by a thread if that takes time."""
+    tensor = await evaluated(value)
+    if kind == "scalar":
+        return summary_of(kind, tag, tensor, rest)
+    return await asyncio.to_thread(summary_of, kind, tag, tensor, rest)
+
+
+async def _fail(error: SummaryError) -> Summary:
+    raise error
 
 
 async def evaluated(value: Any) -> Any:

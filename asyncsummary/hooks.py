@@ -3,11 +3,13 @@
 import os
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asyncsummary.errors import InvalidArgumentError, InvalidTypeError
 from asyncsummary.file_writer import FileWriter, FileWriterCache
-from asyncsummary.protos import START, SessionLog
+from asyncsummary.graph import SummaryOp
+from asyncsummary.protos import START, SessionLog, Summary
 from asyncsummary.steps import GlobalStep, get_global_step
 from asyncsummary.values import legacy
 from asyncsummary.writer import SummaryWriter
@@ -128,8 +130,8 @@ class SummarySaverHook(SessionRunHook):
         output_dir: where to, by the ``FileWriterCache``, if there is no ``summary_writer``. Without both the hook runs and writes nothing.
         summary_writer: any writer of this package.
         scaffold: has the ``summary_op``, if there is no ``summary_op`` here. Exactly one of the two.
-        summary_op: a Summary message or its bytes, a callable or coroutine function that returns one, or a list of these. Run on saved
-            steps only.
+        summary_op: a ``SummaryOp``, a Summary message or its bytes, a callable or coroutine function that returns one, or a list of these.
+            Run on saved steps only. An op that was defined where there was a default writer writes there, by itself.
 
     Raises:
         InvalidArgumentError: what "exactly one" says does not hold.
@@ -186,7 +188,8 @@ class SummarySaverHook(SessionRunHook):
         if self._is_requested:
             self._timer.update_last_triggered_step(step)
             for summary in run_values.results.get("summary", ()):
-                await self._sink.add_summary(summary, step)
+                if summary is not _WRITTEN:
+                    await self._sink.add_summary(summary, step)
         self._next_step = step + 1
 
     async def end(self, session: "Session") -> None:
@@ -201,7 +204,19 @@ class SummarySaverHook(SessionRunHook):
         op = self._summary_op if self._scaffold is None else self._scaffold.summary_op
         if op is None:
             return None
-        return list(op) if isinstance(op, list | tuple) else [op]
+        ops = list(op) if isinstance(op, list | tuple) else [op]
+        return [partial(_message_of, each) if isinstance(each, SummaryOp) else each for each in ops]
+
+
+_WRITTEN = Summary()
+"""Stands for a summary that its op has written by itself."""
+
+
+async def _message_of(op: SummaryOp) -> Summary:
+    if not op.has_writer:
+        return await op.summary()
+    await op.run()
+    return _WRITTEN
 
 
 class _WriterSink:

@@ -226,3 +226,38 @@ async def test_clearing_tells_a_loss(tmp_path: Path) -> None:
     with pytest.raises(summary.OpenError):
         await summary.FileWriterCache.clear()
     assert [event.step for event in events_of(tmp_path / "good")[1:]] == [1]
+
+
+async def test_with_a_session_it_shares_the_writer_of_the_logdir(tmp_path: Path) -> None:
+    """One file, with contrib's suffix, for it, a second one and ``create_file_writer``; closing one closes all."""
+    session = summary.Session()
+    first = summary.FileWriter(tmp_path, session=session)
+    second = summary.FileWriter(tmp_path, session=session)
+    await first.add_summary(one("a"), 1)
+    await second.add_summary(one("b"), 2)
+    await summary.create_file_writer(tmp_path).scalar("c", 1.0, 3)
+    await first.close()
+    (path,) = tmp_path.iterdir()
+    assert path.name.endswith(".v2")
+    assert [(event.step, event.summary.value[0].tag) for event in events_of(tmp_path) if event.summary.value] == [
+        (1, "a"),
+        (2, "b"),
+        (3, "c"),
+    ]
+    with pytest.raises(summary.WriterClosedError):
+        await second.add_summary(one("b"), 4)
+    with pytest.warns(UserWarning, match="Attempting to use a closed FileWriter"):
+        await first.add_summary(one("a"), 4)
+    await first.reopen()
+    await first.add_summary(one("a"), 5)
+    await first.close()
+    assert len(list(tmp_path.iterdir())) == 2
+    with pytest.raises(TypeError, match="session: must be a Session"):
+        summary.FileWriter(tmp_path, session="session")  # type: ignore[arg-type]  # a user's mistake
+
+
+@pytest.mark.parametrize("flush_secs", [-1, "2", float("nan"), True])
+def test_bad_flush_secs(flush_secs: Any, tmp_path: Path) -> None:
+    """Are refused by their name."""
+    with pytest.raises(summary.InvalidArgumentError, match="flush_secs: "):
+        summary.FileWriter(tmp_path, flush_secs=flush_secs)
