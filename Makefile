@@ -14,6 +14,7 @@ help:
 	@echo 'make demo        train on real data and log it to runs/ (or LOGDIR=s3://bucket/runs, gs://bucket/runs)'
 	@echo 'make demo-s3     the same against an S3 server on this machine, started and stopped by itself'
 	@echo 'make test        the whole test suite; make test-all: on every Python that is installed'
+	@echo 'make test-tensorflow    the same calls to TensorFlow and to us, compared (installs 1.6 GB)'
 	@echo 'make check       formatting, lint, types, import rules'
 	@echo 'make cov bench docs build clean'
 
@@ -47,11 +48,12 @@ test-all:
 test-protobuf: $(READY)
 	@$(RUN) tests/protobuf_versions.py
 
-# 1.6 GB, so not a part of CI.
-test-tensorflow: $(READY)
-	@test -x .venv-tensorflow/bin/python || python3 -m venv .venv-tensorflow
-	@.venv-tensorflow/bin/python -m pip install -q --disable-pip-version-check tensorflow-cpu -e .
-	@TF_CPP_MIN_LOG_LEVEL=3 .venv-tensorflow/bin/python tests/beside_tensorflow.py
+# What TensorFlow itself does, beside what we do; the result goes into the docs. 1.6 GB, so not a part of CI.
+test-tensorflow:
+	@test -x .venv-tensorflow/bin/python || $(PYTHON) -m venv .venv-tensorflow
+	@.venv-tensorflow/bin/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
+	@.venv-tensorflow/bin/python -m pip install -q --disable-pip-version-check -e . --group tensorflow
+	@TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH= .venv-tensorflow/bin/python -m pytest -q tests/with_tensorflow --result docs/tensorflow.md $(ARGS)
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

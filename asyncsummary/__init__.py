@@ -5,8 +5,11 @@ task), ``writer`` and ``resource`` (checks, wall_time, acceptance), ``tags`` and
 (where it waits), ``pipeline`` (the one task), ``batch`` (when), ``order`` (in which order), ``encode`` and ``records`` (which bytes),
 ``appender`` (who carries them), ``plan`` and ``segments`` (where to), ``commit`` (what after an answer), ``resume`` (where after a
 crash); then ``asyncsummary_storage``. ``factory`` and ``config`` make writers, ``file_writer`` is TF1's face on
-the same pipeline, ``hooks``, ``sessions``, ``graph`` and ``merge`` are its training loops, ``errors`` says what can go wrong.
+the same pipeline, ``hooks``, ``sessions``, ``graph`` and ``merge`` are its training loops, ``blocking``, on ``background``,
+is ``FileWriter`` without await, which ``tensorflow`` gives to TensorFlow's own loops. ``errors`` says what can go wrong.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from asyncsummary.errors import (
     CommitError,
@@ -107,3 +110,13 @@ __all__ = [
     "summary_writer_initializer_op",
     "write",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Import ``asyncsummary.tensorflow`` when it is asked for."""
+        if name != "tensorflow":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        return importlib.import_module("asyncsummary.tensorflow")

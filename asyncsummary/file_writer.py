@@ -20,6 +20,8 @@ from asyncsummary.writer import at_end_of_block
 if TYPE_CHECKING:
     from asyncsummary.sessions import MonitoredSession, Session
 
+CLOSED = "Attempting to use a closed FileWriter. The operation will be a noop unless the FileWriter is explicitly reopened."
+
 _wall_time = time.time
 _count = itertools.count()
 
@@ -32,8 +34,9 @@ class FileWriter:
     ``SummaryWriter``. Metadata of a tag are written with its first summary only; the caller's message stays as it is.
 
     Args:
-        logdir: as for ``create_file_writer``, ``storage_options`` and ``resume`` too.
-        graph: a graph to write first, as by ``add_graph``, at step 0.
+        logdir: as for ``create_file_writer``; so are ``resume``, ``storage_options``, ``max_pending_bytes``, ``overflow`` and
+            ``retry_seconds``.
+        graph: a graph to write first, at step 0: a GraphDef or a tf.Graph. A MetaGraphDef that holds it follows.
         max_queue: write when more than so many events wait. Default 10 for local logdirs; remote ones go by time and bytes only.
         flush_secs: write at the latest so many seconds after the first waiting event. Default 120, for remote logdirs 10.
         graph_def: deprecated; use ``graph``.
@@ -57,6 +60,9 @@ class FileWriter:
         *,
         resume: bool = False,
         storage_options: Mapping[str, Any] | None = None,
+        max_pending_bytes: int = MAX_PENDING_BYTES,
+        overflow: str = "block",
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         config = make_config(
             logdir,
@@ -65,10 +71,10 @@ class FileWriter:
             filename_suffix=filename_suffix or ("" if session is None else None),
             resume=resume,
             storage_options=storage_options,
-            max_pending_bytes=MAX_PENDING_BYTES,
-            overflow="block",
+            max_pending_bytes=max_pending_bytes,
+            overflow=overflow,
             late_steps="keep",
-            retry_seconds=RETRY_SECONDS,
+            retry_seconds=retry_seconds,
             session_start=session is not None,
         )
         if session is not None and not hasattr(session, "run"):
@@ -77,7 +83,7 @@ class FileWriter:
         self._closed = False
         self._first: list[bytes] = []
         if graph is not None or graph_def is not None:
-            self._first = legacy.graph_events(graph, graph_def, _wall_time(), 0)
+            self._first = legacy.first_events(graph, graph_def, _wall_time())
         self._seen_tags: set[str] = set()
         self._run_metadata_tags: set[str] = set()
 
@@ -105,10 +111,9 @@ class FileWriter:
             await self._put(legacy.session_log_event(session_log, _wall_time(), global_step))
 
     async def add_graph(self, graph: Any, global_step: Any = None, graph_def: Any = None) -> None:
-        """Write a graph: a GraphDef, or a tf.Graph, of which the MetaGraphDef is written, too."""
+        """Write a graph: a GraphDef, or a tf.Graph."""
         if self._is_open():
-            for payload in legacy.graph_events(graph, graph_def, _wall_time(), global_step):
-                await self._put(payload)
+            await self._put(legacy.graph_event(graph, graph_def, _wall_time(), global_step))
 
     async def add_meta_graph(self, meta_graph_def: Any, global_step: Any = None) -> None:
         """Write a MetaGraphDef message."""
@@ -129,6 +134,11 @@ class FileWriter:
     def stats(self) -> WriterStats:
         """A snapshot of what was accepted, committed and dropped so far."""
         return self._resource.stats()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed and not opened again."""
+        return self._closed
 
     async def flush(self, timeout: float | None = None) -> None:
         """Wait until all that was accepted before is committed; see ``SummaryWriter.flush``."""
@@ -165,11 +175,7 @@ class FileWriter:
 
     def _is_open(self) -> bool:
         if self._closed:
-            warnings.warn(
-                "Attempting to use a closed FileWriter. The operation will be a noop unless the FileWriter is explicitly reopened.",
-                UserWarning,
-                stacklevel=3,
-            )
+            warnings.warn(CLOSED, UserWarning, stacklevel=3)
         return not self._closed
 
     async def _put(self, payload: bytes) -> None:

@@ -81,25 +81,41 @@ def run_metadata_event(run_metadata: Any, tag: Any, used_tags: set[str], wall_ti
     return event
 
 
-def graph_events(graph: Any, graph_def: Any, wall_time: float, global_step: Any) -> list[bytes]:
-    """Return the Events of a graph: its GraphDef and, of one that can say more than that (a tf.Graph), its MetaGraphDef.
+def graph_event(graph: Any, graph_def: Any, wall_time: float, global_step: Any) -> bytes:
+    """Return the Event of a graph.
 
     Raises:
         InvalidArgumentError: both are given, or neither can be used.
     """
+    data = _graph_bytes(graph, graph_def)
+    return Event(wall_time=wall_time, step=legacy_step(global_step), graph_def=data).SerializeToString()
+
+
+def first_events(graph: Any, graph_def: Any, wall_time: float) -> list[bytes]:
+    """Return the Events of the graph that a FileWriter begins with: its GraphDef, then a MetaGraphDef that holds it.
+
+    Raises:
+        InvalidArgumentError: as ``graph_event``.
+    """
+    data = _graph_bytes(graph, graph_def)
+    meta = MetaGraphDef(graph_def=data).SerializeToString()
+    return [
+        Event(wall_time=wall_time, graph_def=data).SerializeToString(),
+        Event(wall_time=wall_time, meta_graph_def=meta).SerializeToString(),
+    ]
+
+
+def _graph_bytes(graph: Any, graph_def: Any) -> bytes:
     if graph is not None and graph_def is not None:
         raise InvalidArgumentError("graph_def: Please pass only graph, or graph_def (deprecated), but not both.")
     given = graph if graph is not None else graph_def
+    words = "graph: The passed graph must be an instance of `Graph` or the deprecated `GraphDef`"
+    if isinstance(given, str):
+        raise InvalidTypeError(words)
     try:
-        data = graph_bytes(given)
+        return graph_bytes(given)
     except InvalidTypeError as error:
-        raise InvalidTypeError("graph: The passed graph must be an instance of `Graph` or the deprecated `GraphDef`") from error
-    step = legacy_step(global_step)
-    events = [Event(wall_time=wall_time, step=step, graph_def=data)]
-    if hasattr(given, "as_graph_def"):
-        meta = MetaGraphDef(graph_def=data).SerializeToString()
-        events.append(Event(wall_time=wall_time, step=step, meta_graph_def=meta))
-    return [event.SerializeToString() for event in events]
+        raise InvalidTypeError(words) from error
 
 
 def meta_graph_event(meta_graph_def: Any, wall_time: float, global_step: Any) -> bytes:

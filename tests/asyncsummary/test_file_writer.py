@@ -140,30 +140,33 @@ async def test_run_metadata(writer: summary.FileWriter, tmp_path: Path) -> None:
 
 
 async def test_graphs(writer: summary.FileWriter, tmp_path: Path) -> None:
-    """A GraphDef by itself, a graph with its MetaGraphDef."""
+    """Of a GraphDef and of a graph, its GraphDef."""
     await writer.add_graph(None, 1, graph_def=GRAPH)
     await writer.add_graph(TFGraph(), 2)
     await writer.add_meta_graph(MetaGraphDef(graph_def=b"x"), 3)
     with pytest.raises(ValueError, match="Please pass only graph, or graph_def"):
         await writer.add_graph(GRAPH, graph_def=GRAPH)
-    for wrong in (None, 3):
+    for wrong in (None, 3, "x"):
         with pytest.raises(TypeError, match="The passed graph must be an instance of `Graph` or the deprecated `GraphDef`"):
             await writer.add_graph(wrong)
     with pytest.raises(TypeError, match="meta_graph_def must be type MetaGraphDef, saw type"):
         await writer.add_meta_graph(b"x")
     await writer.flush()
     found = [(event.step, event.WhichOneof("what")) for event in events_of(tmp_path)[1:]]
-    assert found == [(1, "graph_def"), (2, "graph_def"), (2, "meta_graph_def"), (3, "meta_graph_def")]
+    assert found == [(1, "graph_def"), (2, "graph_def"), (3, "meta_graph_def")]
 
 
 async def test_a_graph_for_the_constructor(tmp_path: Path) -> None:
-    """Is written first, at step 0; also when nothing else is."""
+    """Is written first, at step 0, and then a MetaGraphDef that holds it; also when nothing else is."""
     async with summary.FileWriter(tmp_path / "a", TFGraph()) as writer:
         await writer.add_summary(one("a"), 1)
     assert [event.WhichOneof("what") for event in events_of(tmp_path / "a")[1:]] == ["graph_def", "meta_graph_def", "summary"]
     async with summary.FileWriter(tmp_path / "b", graph_def=GRAPH):
         pass
-    assert events_of(tmp_path / "b")[1].graph_def == GRAPH.SerializeToString()
+    graph, meta = events_of(tmp_path / "b")[1:]
+    assert graph.graph_def == GRAPH.SerializeToString()
+    assert MetaGraphDef.FromString(meta.meta_graph_def).graph_def == graph.graph_def
+    assert (graph.step, meta.step) == (0, 0)
 
 
 async def test_closed(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What TensorFlow itself does, call by call, beside what we do. Optional: make test-tensorflow."""
