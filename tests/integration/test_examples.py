@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.events import accumulated
+from tests.support.events import accumulated, events_of
 from tests.support.servers import GCSEmulator
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +88,16 @@ def test_hook_trainer(tmp_path: Path) -> None:
     assert sorted(found) == ["loss", "weights/offset", "weights/slope"]
     assert [step for step, _ in found["loss"]] == list(range(1, steps + 1, 10))
     assert found["weights/slope"][-1][1] > 2.5
+
+
+def test_gallery(tmp_path: Path) -> None:
+    """Every kind, at each of twenty epochs; the classifier has learnt something."""
+    run("examples/gallery.py", "--logdir", str(tmp_path))
+    found = accumulated(tmp_path)
+    assert found["accuracy"][-1][1] > 0.9
+    kinds = {value.WhichOneof("value") for event in events_of(tmp_path) for value in event.summary.value}
+    assert kinds == {"simple_value", "histo", "image", "audio"}
+    assert [event.step for event in events_of(tmp_path) if event.graph_def] == [0]
 
 
 def test_actors(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import importlib
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -247,3 +249,10 @@ def test_a_loop_after_the_cache_was_cleared(tmp_path: Path) -> None:
     train(make, 1)
     bridge.FileWriterCache.clear()
     assert timeline(events_of(tmp_path)) == [("session_log", 1), ("summary", 1)] * 3
+
+
+def test_the_example(tmp_path: Path) -> None:
+    """`examples/tensorflow_hook.py`, as it is"""
+    example = Path(__file__).parents[2] / "examples" / "tensorflow_hook.py"
+    subprocess.run([sys.executable, "-W", "ignore", str(example), "--logdir", str(tmp_path)], check=True, timeout=300)
+    assert [step for kind, step in timeline(events_of(tmp_path)) if kind == "summary"] == list(range(1, 201, 10))
