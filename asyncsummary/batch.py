@@ -12,12 +12,14 @@ class BatchPolicy:
     """``max_queue``: a batch is due when more than this many summaries wait; None leaves it to the bytes.
 
     ``flush_seconds``: a batch is due at the latest so long after its first summary. ``max_bytes``: a batch is due when so many bytes
-    wait, whatever their number, so that callers need not stop at a full queue.
+    wait, whatever their number, so that callers need not stop at a full queue. ``first_at_once``: the first summary of a file
+    does not wait.
     """
 
     max_queue: int | None
     flush_seconds: float
     max_bytes: int
+    first_at_once: bool = False
 
     @property
     def due_count(self) -> int | None:
@@ -27,11 +29,12 @@ class BatchPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits in the queue: how many summaries, about how many bytes, and for how long the first one has."""
+    """What waits in the queue: how many summaries, about how many bytes, how long the first one has, whether nothing went before it."""
 
     summaries: int
     bytes: int
     seconds: float
+    is_first: bool = False
 
 
 def due_in(policy: BatchPolicy, waiting: Waiting, *, wanted: bool) -> float:
@@ -41,7 +44,7 @@ def due_in(policy: BatchPolicy, waiting: Waiting, *, wanted: bool) -> float:
     """
     if not waiting.summaries:
         return NEVER
-    if wanted or waiting.bytes >= policy.max_bytes:
+    if wanted or waiting.bytes >= policy.max_bytes or (policy.first_at_once and waiting.is_first):
         return NOW
     if policy.due_count is not None and waiting.summaries >= policy.due_count:
         return NOW

@@ -58,6 +58,7 @@ def make_config(
     late_steps: object,
     retry_seconds: object,
     session_start: bool = True,
+    first_at_once: bool = False,
 ) -> WriterConfig:
     """Return the configuration, with the defaults for that kind of logdir.
 
@@ -79,7 +80,7 @@ def make_config(
         resume=resume,
         session_start=session_start,
         storage_options=options,
-        batch=BatchPolicy(count, millis / 1000, max(1, pending // 2)),
+        batch=BatchPolicy(count, millis / 1000, max(1, pending // 2), first_at_once),
         limits=Limits(MAX_PENDING_SUMMARIES, pending),
         overflow=_choice("overflow", overflow, Overflow),
         late_steps=_choice("late_steps", late_steps, LatePolicy),

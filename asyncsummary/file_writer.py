@@ -29,9 +29,10 @@ _count = itertools.count()
 class FileWriter:
     """Writes Summary messages and other events to one run, after ``tf.compat.v1.summary.FileWriter``.
 
-    The file is made with the first event; a writer that is closed without one leaves no file. Messages may be of any library's making
-    (TensorFlow, TensorBoard, ``asyncsummary.protos``) or serialised. What is promised of durability, order and cancellation is said at
-    ``SummaryWriter``. Metadata of a tag are written with its first summary only; the caller's message stays as it is.
+    The file is made with the first event, which is written at once; a writer that is closed without one leaves no file. Messages may be
+    of any library's making (TensorFlow, TensorBoard, ``asyncsummary.protos``) or serialised. What is promised of durability, order and
+    cancellation is said at ``SummaryWriter``. Metadata of a tag are written with its first summary only; the caller's message stays as it
+    is.
 
     Args:
         logdir: as for ``create_file_writer``; so are ``resume``, ``storage_options``, ``max_pending_bytes``, ``overflow`` and
@@ -76,6 +77,7 @@ class FileWriter:
             late_steps="keep",
             retry_seconds=retry_seconds,
             session_start=session is not None,
+            first_at_once=session is None,
         )
         if session is not None and not hasattr(session, "run"):
             raise InvalidTypeError(f"session: must be a Session or a MonitoredSession, got {type(session).__name__}")

@@ -222,7 +222,7 @@ class Pipeline:
             waiting = len(queue.waiting)
             if waiting:
                 policy = self.config.batch
-                state = Waiting(waiting, queue.waiting_bytes, loop.time() - self._since)
+                state = Waiting(waiting, queue.waiting_bytes, loop.time() - self._since, is_first=not queue.settled)
                 delay = due_in(policy, state, wanted=bool(self._tickets) or self._closing)
                 queue.wake_at = queue.accepted - waiting + (policy.due_count or 0)
             else:

@@ -111,10 +111,11 @@ def current_step() -> int:
 def as_step(step: Any, tag: object, argument: str = "step") -> int:
     """Return the step as a Python int.
 
-    Accepted are int, bool, numpy integers, anything with ``__index__``, and arrays or sequences of exactly one integer.
+    Accepted are int, bool, numpy integers, anything with ``__index__``, arrays or sequences of exactly one integer, and numpy's floats
+    where they are whole.
 
     Raises:
-        InvalidTypeError: not an integer (floats are refused even where they are whole).
+        InvalidTypeError: not an integer (Python's own floats are refused even where they are whole, as in the original).
         InvalidSummaryError: out of int64, or not exactly one element.
     """
     try:
@@ -127,12 +128,14 @@ def as_step(step: Any, tag: object, argument: str = "step") -> int:
 
 
 def _only_element(step: Any, tag: object, argument: str) -> int:
-    if isinstance(step, str | bytes | float) or step is None:
+    if (isinstance(step, str | bytes | float) and not isinstance(step, np.generic)) or step is None:
         raise _error(InvalidTypeError, argument, tag, f"must be an integer, got {step!r:.60} of type {type(step).__name__}")
     try:
         array = np.asarray(step)
     except Exception as error:  # the value's own conversion can raise anything
         raise _error(InvalidTypeError, argument, tag, f"cannot be read as an integer: {error}") from error
+    if isinstance(step, np.generic | np.ndarray) and array.dtype.kind == "f" and array.size == 1 and float(array.item()).is_integer():
+        return int(array.item())
     if array.dtype.kind not in "iu":
         raise _error(InvalidTypeError, argument, tag, f"must be an integer, got {step!r:.60} of type {type(step).__name__}")
     if array.size != 1:

@@ -35,6 +35,14 @@ def test_max_queue(max_queue: int | None, count: int, due: float) -> None:
     assert (None if max_queue is None else max_queue + 1) == policy.due_count
 
 
+def test_first_at_once() -> None:
+    """The first of a file does not wait, if so chosen."""
+    policy = BatchPolicy(10, 120.0, 1000, first_at_once=True)
+    assert due_in(policy, Waiting(1, 1, 0.0, is_first=True), wanted=False) == NOW
+    assert due_in(policy, Waiting(1, 1, 0.0), wanted=False) == 120.0
+    assert due_in(POLICY, Waiting(1, 1, 0.0, is_first=True), wanted=False) == 120.0
+
+
 def test_flush_millis_zero() -> None:
     """Writes each at once."""
     assert due_in(BatchPolicy(10, 0.0, 1000), Waiting(1, 1, 0.0), wanted=False) == NOW

@@ -60,6 +60,21 @@ async def test_the_file_is_made_with_the_first_event(tmp_path: Path) -> None:
     assert event.wall_time > 1e9
 
 
+async def test_the_first_event_is_written_at_once(writer: summary.FileWriter) -> None:
+    """Then ten wait, and the eleventh takes them along."""
+    await writer.add_summary(one("a"), 1)
+    while writer.stats.committed < 1:
+        await asyncio.sleep(0)
+    for step in range(2, 12):
+        await writer.add_summary(one("a"), step)
+        await asyncio.sleep(0)
+    assert writer.stats.appends == 2  # the version, and the first event
+    await writer.add_summary(one("a"), 12)
+    while writer.stats.committed < 12:
+        await asyncio.sleep(0)
+    assert writer.stats.appends == 3
+
+
 @pytest.mark.parametrize(("step", "number"), [(None, 0), (7, 7), (2.7, 2), ("8", 8), (summary.GlobalStep(9), 9), (-1, -1)])
 async def test_steps(step: Any, number: int, writer: summary.FileWriter, tmp_path: Path) -> None:
     """What int() makes of it."""

@@ -71,6 +71,13 @@ async def test_every_n_global_steps(n: int, recorded: list[int]) -> None:
     assert found == recorded
 
 
+async def test_every_n_of_a_plain_int() -> None:
+    """Is decided once and for all."""
+    for step, recorded in ((4, True), (5, False)):
+        with record_summaries_every_n_global_steps(2, step):
+            assert should_record_summaries() is recorded
+
+
 async def test_every_n_creates_the_global_step() -> None:
     """At the call; if nobody increments it, everything is recorded."""
     scope = record_summaries_every_n_global_steps(5)

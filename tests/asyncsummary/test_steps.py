@@ -25,6 +25,9 @@ from asyncsummary.steps import GlobalStep, as_step, current_step, get_or_create_
         (np.array([3]), 3),
         (np.array([[4]], np.int8), 4),
         (GlobalStep(9), 9),
+        (np.float32(6), 6),
+        (np.float64(-2), -2),
+        (np.array([7.0]), 7),
     ],
 )
 def test_integers(step: Any, number: int) -> None:
@@ -33,9 +36,11 @@ def test_integers(step: Any, number: int) -> None:
     assert (int, number) == (type(found), found)
 
 
-@pytest.mark.parametrize("step", [1.0, 1.5, np.float32(6), "3", b"3", None, [1.5], object(), 1j, [[1], [2, 3]]])
+@pytest.mark.parametrize(
+    "step", [1.0, 1.5, np.float32(6.5), np.float32("nan"), [1.0], np.str_("3"), "3", b"3", None, [1.5], object(), 1j, [[1], [2, 3]]]
+)
 def test_what_is_no_integer(step: Any) -> None:
-    """Is refused in words that name the argument and the tag; whole floats too."""
+    """Is refused in words that name the argument and the tag; Python's whole floats too."""
     with pytest.raises(InvalidTypeError, match="step of tag 'loss'"):
         as_step(step, "loss")
 
