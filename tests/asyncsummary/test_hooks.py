@@ -175,8 +175,19 @@ async def test_any_writer(tmp_path: Path) -> None:
 
 
 async def test_without_writer_and_directory() -> None:
-    """It runs, and writes nothing."""
-    await loop(summary.SummarySaverHook(1, summary_op=one()), 3)
+    """It runs, evaluates the op each time, and writes nothing."""
+    seen: list[int] = []
+    await loop(summary.SummarySaverHook(2, summary_op=lambda: seen.append(1)), 3)
+    assert seen == [1, 1, 1]
+
+
+async def test_the_end_flushes_and_does_not_close(tmp_path: Path) -> None:
+    """So that the writer may serve others."""
+    async with summary.FileWriter(tmp_path) as writer:
+        await loop(summary.SummarySaverHook(1, summary_writer=writer, summary_op=one()), 1)
+        assert (writer.stats.pending, writer.closed) == (0, False)
+        await writer.add_summary(one(), 9)
+    assert saved(events_of(tmp_path)) == [1, 9]
 
 
 @pytest.mark.parametrize(

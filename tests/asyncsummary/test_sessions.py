@@ -134,7 +134,7 @@ async def test_the_end_of_the_data(how: str) -> None:
     assert notes[-1] == "a.end"
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError, asyncio.CancelledError])
+@pytest.mark.parametrize("error", [ZeroDivisionError, asyncio.CancelledError, KeyboardInterrupt, SystemExit])
 async def test_any_other_error(error: type[BaseException], tmp_path: Path) -> None:
     """Leaves the block, end is not called, and what was saved is committed all the same."""
     notes: list[str] = []
