@@ -22,7 +22,7 @@ from asyncsummary_storage.local import LocalFolder
 from asyncsummary_storage.memory import MemoryDisk, MemoryFolder
 from asyncsummary_storage.opening import is_local, open_folder, scheme_of
 from asyncsummary_storage.position import NOTHING, Position
-from asyncsummary_storage.protocols import Entry, Folder, Growth, Segment
+from asyncsummary_storage.protocols import Entry, Folder, Growth, Segment, Terms
 
 __all__ = [
     "NOTHING",
@@ -45,6 +45,7 @@ __all__ = [
     "Segment",
     "SegmentMissingError",
     "StorageError",
+    "Terms",
     "ThrottledError",
     "TransientError",
     "UnsupportedError",

@@ -21,7 +21,7 @@ from asyncsummary_storage.errors import (
 )
 from asyncsummary_storage.objects import ObjectSegment
 from asyncsummary_storage.position import NOTHING, Position
-from asyncsummary_storage.protocols import Entry, Growth, Segment
+from asyncsummary_storage.protocols import Entry, Growth, Segment, Terms
 
 _T = TypeVar("_T")
 
@@ -145,6 +145,10 @@ class FsspecFolder:
     @property
     def url(self) -> str:
         return self._url
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(Growth.IN_PLACE if self._scheme in TRUE_APPEND else Growth.REWRITE)
 
     async def open(self) -> None:
         await self._store.connect("")

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from asyncsummary_storage.errors import OutcomeUnknownError, StorageError, TransientError
 from asyncsummary_storage.position import Position
-from asyncsummary_storage.protocols import Entry, Folder, Growth, Segment
+from asyncsummary_storage.protocols import Entry, Folder, Growth, Segment, Terms
 
 _T = TypeVar("_T")
 
@@ -24,7 +24,7 @@ class When(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One call of ``operation`` ("append", "probe", "read", "entries", "open", "cut") that goes wrong.
+    """One call of ``operation`` ("append", "extend", "probe", "read", "entries", "open", "cut") that goes wrong.
 
     ``error`` makes the exception; by default a lost reply is ``OutcomeUnknownError`` and anything else ``TransientError``.
     """
@@ -115,6 +115,9 @@ class FaultySegment:
     async def append(self, data: bytes, at: Position) -> Position:
         return await self._script.strike("append", lambda: self._inner.append(data, at))
 
+    async def extend(self, data: bytes, at: Position) -> Position:
+        return await self._script.strike("extend", lambda: self._inner.extend(data, at))
+
     async def probe(self) -> Position:
         return await self._script.strike("probe", self._inner.probe)
 
@@ -135,6 +138,10 @@ class FaultyFolder:
     @property
     def url(self) -> str:
         return self._inner.url
+
+    @property
+    def terms(self) -> Terms:
+        return self._inner.terms
 
     async def open(self) -> None:
         await self._script.strike("open", self._inner.open)

@@ -22,9 +22,10 @@ from asyncsummary_storage.errors import (
     SegmentMissingError,
     StorageError,
     TransientError,
+    UnsupportedError,
 )
 from asyncsummary_storage.position import NOTHING, Position
-from asyncsummary_storage.protocols import Entry, Growth
+from asyncsummary_storage.protocols import Entry, Growth, Terms
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -51,6 +52,9 @@ class LocalSegment:
 
     async def append(self, data: bytes, at: Position) -> Position:
         return await asyncio.to_thread(self._append, data, at)
+
+    async def extend(self, data: bytes, at: Position) -> Position:
+        raise UnsupportedError(f"{self._path}: a file grows in place; append to it")
 
     async def probe(self) -> Position:
         return await asyncio.to_thread(self._probe)
@@ -134,6 +138,10 @@ class LocalFolder:
     @property
     def url(self) -> str:
         return str(self._path)
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(Growth.IN_PLACE)
 
     async def open(self) -> None:
         try:

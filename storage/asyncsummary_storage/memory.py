@@ -5,9 +5,9 @@ A ``MemoryDisk`` outlives the folders that are opened on it, as a disk outlives 
 
 from dataclasses import dataclass, field
 
-from asyncsummary_storage.errors import PreconditionFailedError, SegmentMissingError
+from asyncsummary_storage.errors import PreconditionFailedError, SegmentMissingError, UnsupportedError
 from asyncsummary_storage.position import NOTHING, Position
-from asyncsummary_storage.protocols import Entry, Growth
+from asyncsummary_storage.protocols import Entry, Growth, Terms
 
 
 @dataclass(slots=True)
@@ -36,11 +36,11 @@ class MemoryDisk:
 class MemorySegment:
     """A segment on a ``MemoryDisk``."""
 
-    def __init__(self, disk: MemoryDisk, key: str, name: str, growth: Growth) -> None:
+    def __init__(self, disk: MemoryDisk, key: str, name: str, terms: Terms) -> None:
         self._disk = disk
         self._key = key
         self._name = name
-        self._growth = growth
+        self._terms = terms
 
     @property
     def name(self) -> str:
@@ -48,11 +48,16 @@ class MemorySegment:
 
     @property
     def growth(self) -> Growth:
-        return self._growth
+        return self._terms.growth
 
     async def append(self, data: bytes, at: Position) -> Position:
         self._require(at)
         return self._disk.store(self._key, self._disk.content.get(self._key, b"") + data)
+
+    async def extend(self, data: bytes, at: Position) -> Position:
+        if self._terms.extend_from is None or at.offset < self._terms.extend_from:
+            raise UnsupportedError(f"{self._key}: segments of {at.offset} bytes are not extended here")
+        return await self.append(data, at)
 
     async def probe(self) -> Position:
         return self._disk.position(self._key)
@@ -73,16 +78,20 @@ class MemorySegment:
 
 
 class MemoryFolder:
-    """A folder on a ``MemoryDisk``; ``growth`` chooses what its segments claim an append costs."""
+    """A folder on a ``MemoryDisk``; ``terms`` chooses what it claims that appends take."""
 
-    def __init__(self, path: str = "run", disk: MemoryDisk | None = None, growth: Growth = Growth.IN_PLACE) -> None:
+    def __init__(self, path: str = "run", disk: MemoryDisk | None = None, terms: Terms | Growth = Growth.IN_PLACE) -> None:
         self.disk = disk if disk is not None else MemoryDisk()
         self._path = path.rstrip("/")
-        self._growth = growth
+        self._terms = Terms(terms) if isinstance(terms, Growth) else terms
 
     @property
     def url(self) -> str:
         return f"in-memory:{self._path}"
+
+    @property
+    def terms(self) -> Terms:
+        return self._terms
 
     async def open(self) -> None:
         """There is nothing to connect to."""
@@ -93,7 +102,7 @@ class MemoryFolder:
         return sorted((Entry(name, len(content)) for name, content in found if "/" not in name), key=lambda entry: entry.name)
 
     def segment(self, name: str) -> MemorySegment:
-        return MemorySegment(self.disk, f"{self._path}/{name}", name, self._growth)
+        return MemorySegment(self.disk, f"{self._path}/{name}", name, self._terms)
 
     async def close(self) -> None:
         """Nothing is held open."""

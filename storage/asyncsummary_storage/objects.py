@@ -7,7 +7,7 @@ from typing import Protocol
 
 from asyncsummary_storage.errors import PreconditionFailedError, SegmentMissingError, UnsupportedError
 from asyncsummary_storage.position import Position
-from asyncsummary_storage.protocols import Entry, Growth
+from asyncsummary_storage.protocols import Entry, Growth, Terms
 
 
 class ObjectStore(Protocol):
@@ -64,6 +64,9 @@ class ObjectSegment:
         self._sent += data
         return await self._store.put(self._key, bytes(self._sent), at)
 
+    async def extend(self, data: bytes, at: Position) -> Position:
+        raise UnsupportedError(f"{self._key}: objects are not extended here")
+
     async def probe(self) -> Position:
         return await self._store.head(self._key)
 
@@ -97,6 +100,10 @@ class ObjectFolder:
     @property
     def url(self) -> str:
         return self._url
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(Growth.REWRITE)
 
     async def open(self) -> None:
         await self._store.connect(self._prefix)

@@ -18,6 +18,22 @@ class Growth(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What it takes to let segments grow in a folder, for whoever plans appends.
+
+    ``growth``: how ``Segment.append`` does it. ``extend_from``: the length in bytes from which on ``Segment.extend`` can be used, None
+    if never. ``extend_requests``: how many write requests one ``extend`` is. ``seconds_between_writes``: the storage wants no more than
+    one write of the same segment in so many seconds. ``most_appends``: a segment takes no more appends than this.
+    """
+
+    growth: Growth
+    extend_from: int | None = None
+    extend_requests: int = 0
+    seconds_between_writes: float = 0.0
+    most_appends: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One segment in a listing: its name within the folder, and its length in bytes."""
 
@@ -54,6 +70,17 @@ class Segment(Protocol):
         """
         ...
 
+    async def extend(self, data: bytes, at: Position) -> Position:
+        """Do what ``append`` does, with its promises and its errors, but let the storage itself copy the bytes that it has.
+
+        Only the new bytes are sent, and the segment's content is not held in memory. ``Folder.terms`` says from which length on, and
+        how many requests that is.
+
+        Raises:
+            UnsupportedError: this storage cannot do that, or ``at`` is below ``extend_from``; nothing was stored.
+        """
+        ...
+
     async def probe(self) -> Position:
         """Ask the storage where the segment ends now; ``NOTHING`` if there is none."""
         ...
@@ -82,6 +109,11 @@ class Folder(Protocol):
     @property
     def url(self) -> str:
         """How a user would name this folder; it goes into error messages."""
+        ...
+
+    @property
+    def terms(self) -> Terms:
+        """What appends take here. It may change with ``open``, and once ``extend`` was found to be unsupported."""
         ...
 
     async def open(self) -> None:
