@@ -16,7 +16,7 @@ from typing import TypeVar
 from asyncsummary import commit, header, resume
 from asyncsummary.config import WriterConfig
 from asyncsummary.errors import ForeignWriterError, OpenError
-from asyncsummary.plan import IN_PLACE_LIMITS, REWRITE_LIMITS, Placement, place
+from asyncsummary.plan import Open, Placement, place, wait_before
 from asyncsummary.records import Scanner
 from asyncsummary.segments import SegmentName, next_name
 from asyncsummary.stats import Counters
@@ -67,6 +67,10 @@ class Appender:
         self._last_name: str | None = None
         self._name: SegmentName | None = None
         self._run_bytes = 0
+        self._appends = 0
+        self._last_write: float | None = None
+        self._is_extended = False
+        self._is_lost = False
         self._commit: commit.Commit | None = None
 
     async def open(self) -> None:
@@ -91,8 +95,11 @@ class Appender:
         for _ in range(_MOST_FENCES):
             action = await self._carry_out()
             match action:
-                case commit.Committed(position):
+                case commit.Committed(position, overtaken):
                     self._note_committed(position)
+                    if overtaken:
+                        self._leave_to_others(position)
+                        self._is_lost = True
                     return
                 case commit.Fenced(found):
                     self._leave_to_others(found)
@@ -120,14 +127,16 @@ class Appender:
     async def _locate(self) -> resume.Fresh | resume.Continue:
         """Look where the run ends. Can be done again after an error."""
         await self._answered(self._folder.open())
-        names = [entry.name for entry in await self._answered(self._folder.entries())]
-        look = resume.first_look(names, resume=self._config.resume)
+        entries = await self._answered(self._folder.entries())
+        self._run_bytes = sum(entry.size for entry in entries if "tfevents" in entry.name)
+        can_cut = self._folder.terms.growth is Growth.IN_PLACE
+        look = resume.first_look({entry.name: entry.size for entry in entries}, resume=self._config.resume, can_cut=can_cut)
         if isinstance(look, resume.Fresh):
             return look
         segment = self._folder.segment(look.name)
         position = await self._answered(segment.probe())
         scanner = await self._scan(segment, position)
-        found = resume.second_look(look.name, scanner, can_cut=segment.growth is Growth.IN_PLACE)
+        found = resume.second_look(look.name, scanner, can_cut=can_cut)
         if isinstance(found, resume.Cut):
             try:
                 position = await self._answered(segment.cut(position, found.size))
@@ -190,11 +199,12 @@ class Appender:
     def _place(self, data: bytes) -> None:
         """Begin the commit of a batch, in the open segment or in the next one."""
         assert self._segment is not None, "open() comes first"
-        rewrites = self._segment.growth is Growth.REWRITE
-        limits = REWRITE_LIMITS if rewrites else IN_PLACE_LIMITS
-        if place(self._position.offset, len(data), self._run_bytes, limits, rewrites=rewrites) is Placement.ROLL:
+        largest = self._config.max_segment_bytes
+        placement = place(Open(self._position.offset, self._appends), len(data), self._run_bytes, self._folder.terms, largest)
+        if placement is Placement.ROLL or self._is_lost:
             self._roll(data)
         else:
+            self._is_extended = placement is Placement.EXTEND
             self._commit = commit.Commit(data, self._position, self._retry)
 
     def _roll(self, data: bytes) -> None:
@@ -203,6 +213,9 @@ class Appender:
         self._segment = self._folder.segment(name.name)
         self._last_name = name.name
         self._position = NOTHING
+        self._appends = 0
+        self._last_write = None
+        self._is_extended = self._is_lost = False
         self._commit = commit.Commit(header.file_version(name.seconds) + data, NOTHING, self._retry)
 
     async def _carry_out(self) -> commit.Committed | commit.Fenced | commit.GaveUp:
@@ -225,7 +238,7 @@ class Appender:
             async with asyncio.timeout(None if isinstance(action, commit.Sleep) else self._request_seconds(machine)):
                 match action:
                     case commit.Append(at):
-                        return commit.Stored(await segment.append(machine.data, at))
+                        return commit.Stored(await self._append_to(segment, machine.data, at))
                     case commit.Probe():
                         return commit.Found(await segment.probe())
                     case commit.ReadBack(start, stop):
@@ -238,6 +251,20 @@ class Appender:
         except StorageError as error:
             return _outcome(error)
 
+    async def _append_to(self, segment: Segment, data: bytes, at: Position) -> Position:
+        """Send one append, no sooner than the storage wants it."""
+        clock = asyncio.get_running_loop().time
+        await asyncio.sleep(wait_before(clock(), self._last_write, self._folder.terms))
+        self._last_write = clock()
+        if not self._is_extended:
+            return await segment.append(data, at)
+        try:
+            return await segment.extend(data, at)
+        except UnsupportedError as error:
+            self._is_extended = False
+            _logger.warning("%s: appends are sent as a whole from now on: %s", self._folder.url, error)
+            return await segment.append(data, at)
+
     def _request_seconds(self, machine: commit.Commit) -> float:
         """Return how long a request may take: longer where there is much to send."""
         return self._config.request_seconds + machine.end / _SLOWEST_BYTES_PER_SECOND
@@ -248,6 +275,7 @@ class Appender:
         if not self._position.exists:
             self._counters.segments += 1
         self._position = position
+        self._appends += 1
         self._run_bytes += len(machine.data)
         self._counters.bytes += len(machine.data)
         self._counters.appends += 1

@@ -10,7 +10,7 @@ Every append carries the Position that it follows, so storage takes it once or r
                 │ ├──Refused, Unknown──► Probe ──Found──┬──► Sleep, then Append     the segment has not changed
                 │ │                        ▲            ├──► ReadBack ──► Committed  our bytes are there
                 │ │                        │            └──► Fenced                  something else is
-                │ └──Unavailable──► Sleep ─┘
+                │ └──Unavailable──► Sleep ─┘              (also if somebody has appended behind them)
                 └──Denied──► GaveUp ──Begin──► ...                                   also when the time is up
 """
 
@@ -67,9 +67,13 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The batch is stored, once; the segment ends here now."""
+    """The batch is stored, once; the segment ends here now.
+
+    ``overtaken``: somebody else has appended behind it, so the segment is theirs from here on.
+    """
 
     position: Position
+    overtaken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,14 +215,16 @@ class Commit:
         if position == self.at:
             self._doubtful = False
             return self._retry_later(self._last_error or RuntimeError("an append without effect"), now, jitter)
-        if position.offset == self.end and self.data:
+        if position.exists and position.offset >= self.end and self.data:
             self._found = position
             return ReadBack(self.at.offset, self.end)
         return Fenced(position)
 
     def _compare(self, data: bytes) -> Action:
         assert self._found is not None, "ReadBack is asked for only after Found"
-        return Committed(self._found) if data == self.data else Fenced(self._found)
+        if data != self.data:
+            return Fenced(self._found)
+        return Committed(self._found, overtaken=self._found.offset > self.end)
 
     def _retry_later(self, error: Exception, now: float, jitter: float, at_least: float = 0.0) -> Action:
         assert self._deadline is not None, "Begin comes first"

@@ -11,7 +11,7 @@ from asyncsummary.batch import BatchPolicy
 from asyncsummary.commit import RetryPolicy
 from asyncsummary.errors import InvalidArgumentError
 from asyncsummary.order import LatePolicy
-from asyncsummary.plan import MIB
+from asyncsummary.plan import KIB, MIB
 from asyncsummary.queue import Limits, Overflow
 from asyncsummary_storage import StorageError, is_local, open_folder
 
@@ -35,6 +35,8 @@ class WriterConfig:
     """Whether a new run begins with a SessionLog START."""
     storage_options: Mapping[str, Any] = field(default_factory=dict)
     batch: BatchPolicy = field(default_factory=lambda: BatchPolicy(10, 120.0, MAX_PENDING_BYTES // 2))
+    max_segment_bytes: int | None = None
+    """The user's own limit of a segment's size; the planner may stay below it."""
     limits: Limits = field(default_factory=lambda: Limits(MAX_PENDING_SUMMARIES, MAX_PENDING_BYTES))
     overflow: Overflow = Overflow.BLOCK
     late_steps: LatePolicy = LatePolicy.WARN
@@ -57,6 +59,7 @@ def make_config(
     overflow: object,
     late_steps: object,
     retry_seconds: object,
+    max_segment_bytes: object = None,
     session_start: bool = True,
     first_at_once: bool = False,
 ) -> WriterConfig:
@@ -81,6 +84,7 @@ def make_config(
         session_start=session_start,
         storage_options=options,
         batch=BatchPolicy(count, millis / 1000, max(1, pending // 2), first_at_once),
+        max_segment_bytes=None if max_segment_bytes is None else _whole("max_segment_bytes", max_segment_bytes, at_least=64 * KIB),
         limits=Limits(MAX_PENDING_SUMMARIES, pending),
         overflow=_choice("overflow", overflow, Overflow),
         late_steps=_choice("late_steps", late_steps, LatePolicy),

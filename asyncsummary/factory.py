@@ -30,6 +30,7 @@ def create_file_writer(
     overflow: str = "block",
     late_steps: str = "warn",
     retry_seconds: float = RETRY_SECONDS,
+    max_segment_bytes: int | None = None,
 ) -> SummaryWriter:
     """Return a writer of event files. Nothing is opened yet: ``async with writer``, ``await writer.init()`` or the first write does.
 
@@ -52,6 +53,8 @@ def create_file_writer(
             "keep" keeps it, "drop" drops and counts it.
         retry_seconds: how long opening, ``flush`` and ``close`` try again before they raise. What was accepted is kept and tried again
             after that, too, until ``close``.
+        max_segment_bytes: the most bytes in one event file or object, at least 65,536. By default the writer weighs requests, bytes sent
+            and the number of objects; a lower limit suits buckets that keep overwritten versions, see docs/buckets.md.
 
     Raises:
         InvalidArgumentError: an argument cannot be used; the message names it.
@@ -71,6 +74,7 @@ def create_file_writer(
         overflow=overflow,
         late_steps=late_steps,
         retry_seconds=retry_seconds,
+        max_segment_bytes=max_segment_bytes,
     )
     writer = FileWriterHandle(shared_resource(config, name))
     graph = current_graph.get()

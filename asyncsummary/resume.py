@@ -4,7 +4,7 @@ Readers stop for ever at bytes that are no whole record, and never return to an 
 possible (a local file), and otherwise a new segment is begun; in neither case is a whole record touched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from asyncsummary.records import Damage, Scanner
@@ -41,13 +41,18 @@ class Cut:
     size: int
 
 
-def first_look(names: Sequence[str], *, resume: bool) -> Fresh | Inspect:
-    """Decide from a listing of the run."""
-    files = event_files(names)
+LARGEST_SCANNED = 64 << 20
+"""A larger object is not fetched to see how it ends: the run gets one more segment instead."""
+
+
+def first_look(sizes: Mapping[str, int], *, resume: bool, can_cut: bool) -> Fresh | Inspect:
+    """Decide from a listing of the run: names and sizes. ``can_cut`` as for ``second_look``."""
+    files = event_files(sizes)
     if not files:
         return Fresh(None)
     last = files[-1]
-    return Inspect(last) if resume and is_ours(last) else Fresh(last)
+    can_scan = can_cut or sizes[last] <= LARGEST_SCANNED
+    return Inspect(last) if resume and can_scan and is_ours(last) else Fresh(last)
 
 
 def second_look(name: str, scanned: Scanner, *, can_cut: bool) -> Fresh | Continue | Cut:

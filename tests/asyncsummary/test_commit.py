@@ -54,6 +54,9 @@ def run(outcomes: list[Outcome], at: Position = AT) -> list[Action]:
         ([Refused(ERROR), Found(END), Read(b"data")], Committed(END)),
         ([Refused(ERROR), Found(END), Read(b"else")], Fenced(END)),
         ([Refused(ERROR), Found(Position(13, "v2"))], Fenced(Position(13, "v2"))),
+        ([Unknown(ERROR), Found(Position(20, "v3"))], ReadBack(10, 14)),
+        ([Unknown(ERROR), Found(Position(20, "v3")), Read(b"data")], Committed(Position(20, "v3"), overtaken=True)),
+        ([Refused(ERROR), Found(Position(20, "v3")), Read(b"else")], Fenced(Position(20, "v3"))),
         ([Refused(ERROR), Found(NOTHING)], Fenced(NOTHING)),
         ([Unknown(ERROR), Found(AT)], Sleep(0.05)),
         ([Unknown(ERROR), Found(AT), Woken()], Append(AT)),
@@ -145,6 +148,9 @@ class ModelStorage:
             if fault == "foreign":
                 self.write(b"foreign", self.position)
             stored = self.write(data, action.at)
+            if fault == "behind":  # stored, and somebody resumed behind it before we looked
+                self.write(b"foreign", self.position)
+                return Unknown(ERROR)
             if fault == "resent":  # the client sent it twice
                 stored = self.write(data, action.at)
             if fault == "after":
@@ -158,7 +164,7 @@ class ModelStorage:
         return Read(self.content[action.start : action.stop])
 
 
-@given(st.lists(st.sampled_from(["none", "before", "after", "hang", "late", "resent", "foreign"]), max_size=12))
+@given(st.lists(st.sampled_from(["none", "before", "after", "hang", "late", "resent", "foreign", "behind"]), max_size=12))
 def test_never_lost_never_doubled(faults: list[str]) -> None:
     """Committed means stored exactly once; fenced means not stored, and a foreign write was there."""
     storage = ModelStorage(list(faults))
@@ -181,7 +187,9 @@ def test_never_lost_never_doubled(faults: list[str]) -> None:
         storage.write(request, at)
     if isinstance(action, Committed):
         assert storage.content.count(b"data") == 1
-        assert action.position.offset == 14
+        assert action.overtaken or action.position.offset == 14
+        assert storage.content[10:14] == b"data"
+        assert action.overtaken == (len(storage.content) > 14)
     else:
         assert isinstance(action, Fenced)
         assert b"foreign" in storage.content

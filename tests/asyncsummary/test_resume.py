@@ -3,25 +3,28 @@
 import pytest
 
 from asyncsummary.records import frames, scan
-from asyncsummary.resume import Continue, Cut, Fresh, Inspect, first_look, second_look
+from asyncsummary.resume import LARGEST_SCANNED, Continue, Cut, Fresh, Inspect, first_look, second_look
 
 ONE = "events.out.tfevents.0000000001.h.1.000000.v2"
 TWO = "events.out.tfevents.0000000002.h.1.000000.v2"
 
 
 @pytest.mark.parametrize(
-    ("names", "resume", "expected"),
+    ("sizes", "resume", "can_cut", "expected"),
     [
-        ([], True, Fresh(None)),
-        (["notes.txt"], True, Fresh(None)),
-        ([TWO, ONE, "notes.txt"], True, Inspect(TWO)),
-        ([TWO, ONE], False, Fresh(TWO)),
-        ([ONE, "z.tfevents"], True, Fresh("z.tfevents")),
+        ({}, True, True, Fresh(None)),
+        ({"notes.txt": 9}, True, True, Fresh(None)),
+        ({TWO: 50, ONE: 50, "notes.txt": 9}, True, True, Inspect(TWO)),
+        ({TWO: 50, ONE: 50}, False, True, Fresh(TWO)),
+        ({ONE: 50, "z.tfevents": 50}, True, True, Fresh("z.tfevents")),
+        ({ONE: 50, TWO: LARGEST_SCANNED}, True, False, Inspect(TWO)),
+        ({ONE: 50, TWO: LARGEST_SCANNED + 1}, True, False, Fresh(TWO)),
+        ({ONE: 50, TWO: LARGEST_SCANNED + 1}, True, True, Inspect(TWO)),
     ],
 )
-def test_first_look(names: list[str], resume: bool, expected: Fresh | Inspect) -> None:
-    """The last event file is gone on with, if it was asked for and has our form of name."""
-    assert expected == first_look(names, resume=resume)
+def test_first_look(sizes: dict[str, int], resume: bool, can_cut: bool, expected: Fresh | Inspect) -> None:
+    """The last event file is gone on with, if it was asked for, has our form of name, and is no huge object."""
+    assert expected == first_look(sizes, resume=resume, can_cut=can_cut)
 
 
 WHOLE = frames([b"version", b"scalar"])
