@@ -10,12 +10,13 @@ import os
 import random
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from asyncsummary import commit, header, resume
 from asyncsummary.config import WriterConfig
 from asyncsummary.errors import ForeignWriterError, OpenError
+from asyncsummary.journal import Attempt
 from asyncsummary.plan import Open, Placement, place, wait_before
 from asyncsummary.records import Scanner
 from asyncsummary.segments import SegmentName, next_name
@@ -40,6 +41,7 @@ _T = TypeVar("_T")
 _READ_BYTES = 1 << 20
 _SCAN_BYTES = 256 << 10  # about 5 ms of work, then other tasks get a turn
 _MOST_FENCES = 3
+_LONG_SECONDS = 5.0
 _SLOWEST_BYTES_PER_SECOND = 100_000  # of an upload that is still worth waiting for
 
 
@@ -50,6 +52,15 @@ class GaveUpError(Exception):
         super().__init__(str(error))
         self.error = error
         self.permanent = permanent
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Records that an earlier process began to append, and whom to tell when they are committed."""
+
+    data: bytes
+    attempt: Attempt
+    note_committed: Callable[[], Awaitable[None]]
 
 
 class Appender:
@@ -71,28 +82,54 @@ class Appender:
         self._last_write: float | None = None
         self._is_extended = False
         self._is_lost = False
+        self._header_bytes = 0
+        self._begun: float | None = None
         self._commit: commit.Commit | None = None
 
-    async def open(self) -> None:
-        """Connect, find where to go on, and write the first record there.
+    async def open(self, unfinished: Unfinished | None = None) -> None:
+        """Connect, find where to go on, finish what an earlier process began, and write the first record.
 
         Raises:
             OpenError: the logdir cannot be used, or storage was away for the whole retry window.
         """
         found = await self._patiently(self._locate)
         try:
+            if unfinished is not None:
+                found = await self._finish(unfinished, found)
             await self._append_start(found)
         except GaveUpError as error:
             raise _cannot_open(self._folder.url, error.error, retriable=not error.permanent) from error.error
 
-    async def append(self, data: bytes) -> None:
-        """Append whole records. When this returns they are committed, exactly once.
+    @property
+    def attempt(self) -> Attempt | None:
+        """What is being appended now, or was when it gave up."""
+        if self._commit is None or self._segment is None:
+            return None
+        return Attempt(self._segment.name, self._commit.at, self._header_bytes)
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether the append that is on its way has failed before, or takes long."""
+        begun = self._begun
+        return self._retries_now() > 0 or (begun is not None and asyncio.get_running_loop().time() - begun > _LONG_SECONDS)
+
+    async def append(self, data: bytes, note: Callable[[Attempt], Awaitable[None]] | None = None) -> None:
+        """Append whole records. When this returns they are committed, exactly once. ``note`` is awaited before each new attempt.
 
         After GaveUpError call it again with the same bytes.
         """
+        self._begun = asyncio.get_running_loop().time()
+        try:
+            await self._append(data, note)
+        finally:
+            self._begun = None
+
+    async def _append(self, data: bytes, note: Callable[[Attempt], Awaitable[None]] | None) -> None:
         if self._commit is None:
             self._place(data)
         for _ in range(_MOST_FENCES):
+            if note is not None and self.attempt is not None:
+                await note(self.attempt)
             action = await self._carry_out()
             match action:
                 case commit.Committed(position, overtaken):
@@ -162,9 +199,37 @@ class Appender:
                 await asyncio.sleep(0)
         return scanner
 
+    async def _finish(self, unfinished: Unfinished, found: resume.Fresh | resume.Continue) -> resume.Fresh | resume.Continue:
+        """End an append that an earlier process began: it may be stored or not. Return where to go on after it."""
+        attempt, last = unfinished.attempt, self._last_name if isinstance(found, resume.Continue) else found.after
+        name = SegmentName.parse(attempt.segment)
+        if last is not None and last > attempt.segment and not await self._patiently(lambda: self._is_stored(unfinished)):
+            return found  # readers do not return to an older segment: it is appended to a newer one, as if it had not been begun
+        if last is not None and last > attempt.segment:
+            await unfinished.note_committed()
+            return found
+        first = b"" if attempt.at.exists or name is None else header.file_version(name.seconds)
+        self._segment, self._last_name, self._is_lost = self._folder.segment(attempt.segment), attempt.segment, False
+        self._position, self._header_bytes = attempt.at, len(first)
+        self._commit = commit.Commit(first + unfinished.data, attempt.at, self._retry, doubtful=True)
+        await self.append(unfinished.data)
+        await unfinished.note_committed()
+        if isinstance(found, resume.Continue):
+            return resume.Continue(attempt.segment, self._position.offset)
+        return resume.Fresh(self._last_name)
+
+    async def _is_stored(self, unfinished: Unfinished) -> bool:
+        attempt = unfinished.attempt
+        segment = self._folder.segment(attempt.segment)
+        start = attempt.at.offset + attempt.header_bytes
+        stop = start + len(unfinished.data)
+        position = await self._answered(segment.probe())
+        return position.offset >= stop and await self._answered(segment.read(start, stop)) == unfinished.data
+
     async def _append_start(self, found: resume.Fresh | resume.Continue) -> None:
         if isinstance(found, resume.Continue):
             start = header.session_start(self._wall(), f"resumed at byte {found.size}")
+            self._header_bytes = 0
             self._commit = commit.Commit(start, self._position, self._retry)
         else:
             start = header.session_start(self._wall(), "") if self._config.session_start else b""
@@ -205,6 +270,7 @@ class Appender:
             self._roll(data)
         else:
             self._is_extended = placement is Placement.EXTEND
+            self._header_bytes = 0
             self._commit = commit.Commit(data, self._position, self._retry)
 
     def _roll(self, data: bytes) -> None:
@@ -216,7 +282,9 @@ class Appender:
         self._appends = 0
         self._last_write = None
         self._is_extended = self._is_lost = False
-        self._commit = commit.Commit(header.file_version(name.seconds) + data, NOTHING, self._retry)
+        first = header.file_version(name.seconds)
+        self._header_bytes = len(first)
+        self._commit = commit.Commit(first + data, NOTHING, self._retry)
 
     async def _carry_out(self) -> commit.Committed | commit.Fenced | commit.GaveUp:
         """Do what the commit machine asks for until it has a result."""
@@ -264,6 +332,9 @@ class Appender:
             self._is_extended = False
             _logger.warning("%s: appends are sent as a whole from now on: %s", self._folder.url, error)
             return await segment.append(data, at)
+
+    def _retries_now(self) -> int:
+        return 0 if self._commit is None else self._commit.retries
 
     def _request_seconds(self, machine: commit.Commit) -> float:
         """Return how long a request may take: longer where there is much to send."""

@@ -167,7 +167,8 @@ class Commit:
     at: Position
     policy: RetryPolicy
     retries: int = 0
-    _doubtful: bool = False
+    doubtful: bool = False
+    """Whether the append may have been stored before, so that storage must be asked first."""
     _found: Position | None = None
     _last_error: Exception | None = None
     _attempt: int = 0
@@ -201,19 +202,19 @@ class Commit:
         return self.at.offset + len(self.data)
 
     def _next_try(self) -> Action:
-        return Probe() if self._doubtful else Append(self.at)
+        return Probe() if self.doubtful else Append(self.at)
 
     def _doubt(self, error: Exception, now: float, jitter: float) -> Action:
         """The append may be stored: look at once, or later if it was the looking that failed."""
         self._last_error = error
-        if self._doubtful:
+        if self.doubtful:
             return self._retry_later(error, now, jitter)
-        self._doubtful = True
+        self.doubtful = True
         return Probe()
 
     def _judge(self, position: Position, now: float, jitter: float) -> Action:
         if position == self.at:
-            self._doubtful = False
+            self.doubtful = False
             return self._retry_later(self._last_error or RuntimeError("an append without effect"), now, jitter)
         if position.exists and position.offset >= self.end and self.data:
             self._found = position

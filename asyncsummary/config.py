@@ -1,10 +1,12 @@
 """What may a user choose for a writer, and what is chosen for them? ``create_file_writer``'s arguments, checked."""
 
+import enum
 import operator
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, SupportsIndex, TypeVar
 
 from asyncsummary.batch import BatchPolicy
@@ -13,15 +15,27 @@ from asyncsummary.errors import InvalidArgumentError
 from asyncsummary.order import LatePolicy
 from asyncsummary.plan import KIB, MIB
 from asyncsummary.queue import Limits, Overflow
+from asyncsummary.spool import default_root
 from asyncsummary_storage import StorageError, is_local, open_folder
 
 MAX_PENDING_BYTES = 64 * MIB
 MAX_PENDING_SUMMARIES = 2_000_000
+MAX_SPOOL_BYTES = 1024 * MIB
 RETRY_SECONDS = 60.0
 REQUEST_SECONDS = 20.0
 
 _PATHLIB_URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
-_Choice = TypeVar("_Choice", Overflow, LatePolicy)
+_Choice = TypeVar("_Choice", bound=enum.Enum)
+
+
+class Durability(enum.Enum):
+    """Where a batch goes first."""
+
+    COMMIT = "commit"
+    """To the logdir; to the local spool only while that is away."""
+
+    SPOOL = "spool"
+    """To the local spool, so that a process that is killed leaves it there for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,10 @@ class WriterConfig:
     batch: BatchPolicy = field(default_factory=lambda: BatchPolicy(10, 120.0, MAX_PENDING_BYTES // 2))
     max_segment_bytes: int | None = None
     """The user's own limit of a segment's size; the planner may stay below it."""
+    spool_root: Path | None = None
+    """Where spools are; None for a writer that has none."""
+    max_spool_bytes: int = MAX_SPOOL_BYTES
+    durability: Durability = Durability.COMMIT
     limits: Limits = field(default_factory=lambda: Limits(MAX_PENDING_SUMMARIES, MAX_PENDING_BYTES))
     overflow: Overflow = Overflow.BLOCK
     late_steps: LatePolicy = LatePolicy.WARN
@@ -60,6 +78,9 @@ def make_config(
     late_steps: object,
     retry_seconds: object,
     max_segment_bytes: object = None,
+    spool_dir: object = None,
+    max_spool_bytes: object = MAX_SPOOL_BYTES,
+    durability: object = "commit",
     session_start: bool = True,
     first_at_once: bool = False,
 ) -> WriterConfig:
@@ -75,6 +96,10 @@ def make_config(
     pending = _whole("max_pending_bytes", max_pending_bytes, at_least=1)
     count = 10 if max_queue is None and local else None if max_queue is None else _whole("max_queue", max_queue)
     millis = (120_000 if local else 10_000) if flush_millis is None else _whole("flush_millis", flush_millis)
+    root = _spool_root(spool_dir, local=local)
+    wanted = _choice("durability", durability, Durability)
+    if wanted is Durability.SPOOL and root is None:
+        raise InvalidArgumentError("durability: 'spool' needs a spool_dir; a local logdir has none by default")
     if not isinstance(resume, bool):
         raise InvalidArgumentError(f"resume: must be True or False, got {resume!r}")
     return WriterConfig(
@@ -85,6 +110,9 @@ def make_config(
         storage_options=options,
         batch=BatchPolicy(count, millis / 1000, max(1, pending // 2), first_at_once),
         max_segment_bytes=None if max_segment_bytes is None else _whole("max_segment_bytes", max_segment_bytes, at_least=64 * KIB),
+        spool_root=root,
+        max_spool_bytes=_whole("max_spool_bytes", max_spool_bytes, at_least=1),
+        durability=wanted,
         limits=Limits(MAX_PENDING_SUMMARIES, pending),
         overflow=_choice("overflow", overflow, Overflow),
         late_steps=_choice("late_steps", late_steps, LatePolicy),
@@ -113,6 +141,16 @@ def _logdir(logdir: object) -> str:
             f"logdir: TensorBoard takes a folder called {last!r} for an event file; leave 'tfevents' out of its name"
         )
     return path
+
+
+def _spool_root(spool_dir: object, *, local: bool) -> Path | None:
+    if spool_dir is False:
+        return None
+    if spool_dir is None:
+        return None if local else default_root()
+    if isinstance(spool_dir, str | os.PathLike) and isinstance(os.fspath(spool_dir), str) and os.fspath(spool_dir):
+        return Path(os.fspath(spool_dir)).expanduser()
+    raise InvalidArgumentError(f"spool_dir: must be a folder's path, None or False, got {spool_dir!r}")
 
 
 def _require_storage(url: str, options: Mapping[str, Any]) -> None:

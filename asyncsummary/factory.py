@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
-from asyncsummary.config import MAX_PENDING_BYTES, RETRY_SECONDS, WriterConfig, make_config
+from asyncsummary.config import MAX_PENDING_BYTES, MAX_SPOOL_BYTES, RETRY_SECONDS, WriterConfig, make_config
 from asyncsummary.errors import InvalidArgumentError
 from asyncsummary.graph_scope import current_graph
 from asyncsummary.resource import WriterResource
@@ -31,6 +31,9 @@ def create_file_writer(
     late_steps: str = "warn",
     retry_seconds: float = RETRY_SECONDS,
     max_segment_bytes: int | None = None,
+    spool_dir: "str | os.PathLike[str] | bool | None" = None,
+    max_spool_bytes: int = MAX_SPOOL_BYTES,
+    durability: str = "commit",
 ) -> SummaryWriter:
     """Return a writer of event files. Nothing is opened yet: ``async with writer``, ``await writer.init()`` or the first write does.
 
@@ -55,6 +58,12 @@ def create_file_writer(
             after that, too, until ``close``.
         max_segment_bytes: the most bytes in one event file or object, at least 65,536. By default the writer weighs requests, bytes sent
             and the number of objects; a lower limit suits buckets that keep overwritten versions, see docs/buckets.md.
+        spool_dir: a folder on this machine where summaries wait while a remote logdir is away and half of ``max_pending_bytes`` is
+            taken. They are committed in order when it is back, by this writer or, after its end, by the next one of this logdir or
+            ``asyncsummary sync``. Default: a folder in the user's cache for remote logdirs, none for local ones. False: none.
+        max_spool_bytes: how much may be there. When that is taken, too, ``overflow`` decides. Default 1 GiB.
+        durability: "commit", or "spool" to put each batch into the spool before it is sent, so that a process that is killed loses no more
+            than the batch that was not full yet.
 
     Raises:
         InvalidArgumentError: an argument cannot be used; the message names it.
@@ -75,6 +84,9 @@ def create_file_writer(
         late_steps=late_steps,
         retry_seconds=retry_seconds,
         max_segment_bytes=max_segment_bytes,
+        spool_dir=spool_dir,
+        max_spool_bytes=max_spool_bytes,
+        durability=durability,
     )
     writer = FileWriterHandle(shared_resource(config, name))
     graph = current_graph.get()

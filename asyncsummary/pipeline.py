@@ -9,16 +9,14 @@ import logging
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from asyncsummary.appender import Appender, GaveUpError
 from asyncsummary.batch import NEVER, Waiting, due_in
-from asyncsummary.columns import Batch
 from asyncsummary.config import WriterConfig
-from asyncsummary.encode import encode
 from asyncsummary.errors import CommitError, FlushTimeoutError, OpenError, PipelineError, SummaryError, WriterClosedError
-from asyncsummary.order import LatePolicy, StepTracker, by_step
+from asyncsummary.outflow import Outflow
 from asyncsummary.queue import SummaryQueue
+from asyncsummary.spool import Spool
 from asyncsummary.stats import Counters
 from asyncsummary.tags import TagTable
 from asyncsummary.tickets import Tickets
@@ -26,24 +24,9 @@ from asyncsummary_storage import Folder
 
 _logger = logging.getLogger("asyncsummary")
 
-_ENCODE_SCALARS = 8192  # about 2 ms of work, then other tasks get a turn
-_ORDER_INLINE = 65_536  # larger batches are put in order in a thread
+_RELIEF_SECONDS = 0.1
 _PAUSE_SECONDS = 1.0
 _PERMANENT_PAUSE_SECONDS = 30.0  # or until somebody flushes or closes
-
-
-@dataclass(slots=True)
-class _Work:
-    """A batch that was taken from the queue: ``count`` summaries and about ``size`` bytes there.
-
-    ``sorted`` once ``batch`` is as it goes out, ``data`` once it is encoded; both so that preparing can be cancelled and done again.
-    """
-
-    batch: Batch
-    count: int
-    size: int
-    sorted: bool = False
-    data: bytes | None = None
 
 
 class Pipeline:
@@ -54,20 +37,18 @@ class Pipeline:
     ) -> None:
         self.config = config
         self.counters = counters
-        self._tags = tags
         self._wakeup = asyncio.Event()
         self.queue = SummaryQueue(config.limits, config.overflow, config.batch.max_bytes, self._wakeup.set, self._note_overflow)
         self._appender = Appender(config, folder, counters, wall)
+        spool = None if config.spool_root is None else Spool(config.spool_root, config.logdir, config.max_spool_bytes, wall)
+        self._outflow = Outflow(config, self.queue, tags, counters, self._appender, spool)
         self._tickets = Tickets()
-        self._tracker = StepTracker(config.late_steps)
-        self._work: _Work | None = None
-        self._since = 0.0
         self._closing = False
         self._loss: CommitError | None = None
         self._dead: PipelineError | None = None
-        self._told_late: set[int] = set()
         self._told_dropped = False
         self._away = False
+        self._is_given_up = False
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._opened.add_done_callback(_look_at)
         self._task: asyncio.Task[None] | None = None
@@ -78,6 +59,11 @@ class Pipeline:
     def uncommitted(self) -> int:
         """How many accepted summaries are neither committed nor dropped."""
         return self.queue.accepted - self.queue.settled
+
+    @property
+    def spooled(self) -> int:
+        """How many of them are in the local spool."""
+        return self._outflow.in_spool
 
     @property
     def closed(self) -> bool:
@@ -185,13 +171,13 @@ class Pipeline:
     async def _close_storage(self) -> None:
         try:
             async with asyncio.timeout(self.config.request_seconds):
-                await self._appender.close()
+                await self._outflow.close()
         except Exception as error:  # everything is committed or told by now; a session that does not end well changes nothing
             _logger.warning("%s: closing the storage's session failed: %r", self.config.logdir, error)
 
     async def _open(self) -> bool:
         try:
-            await self._appender.open()
+            await self._outflow.open()
         except SummaryError as error:
             self._closing = True
             self._opened.set_exception(error)
@@ -205,12 +191,14 @@ class Pipeline:
     async def _serve(self) -> None:
         """Commit batch after batch, until closing finds nothing left."""
         while True:
-            if self._work is None:
+            if self._outflow.work is None:
                 await self._until_due()
-                self._take()
-            if self._work is not None:
-                await self._commit(self._work)
+                await self._outflow.next_work()
+            if self._outflow.work is not None:
+                await self._send()
             elif self._closing:
+                return
+            if self._is_given_up:
                 return
 
     async def _until_due(self) -> None:
@@ -220,9 +208,11 @@ class Pipeline:
         while True:
             self._wakeup.clear()
             waiting = len(queue.waiting)
+            if self._outflow.has_more:
+                return
             if waiting:
                 policy = self.config.batch
-                state = Waiting(waiting, queue.waiting_bytes, loop.time() - self._since, is_first=not queue.settled)
+                state = Waiting(waiting, queue.waiting_bytes, loop.time() - self._outflow.since, is_first=not queue.settled)
                 delay = due_in(policy, state, wanted=bool(self._tickets) or self._closing)
                 queue.wake_at = queue.accepted - waiting + (policy.due_count or 0)
             else:
@@ -232,7 +222,7 @@ class Pipeline:
                 return
             await self._wait(delay)
             if not waiting:
-                self._since = loop.time()
+                self._outflow.since = loop.time()
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -241,65 +231,21 @@ class Pipeline:
         except TimeoutError:
             pass
 
-    def _take(self) -> None:
-        if not len(self.queue.waiting):
-            return
-        batch, size = self.queue.take()
-        self._since = asyncio.get_running_loop().time()  # whoever comes while this batch is on its way waits from now at the longest
-        self._work = _Work(batch, len(batch), size)
-
-    async def _commit(self, work: _Work) -> None:
-        if work.data is None:
-            await self._prepare(work)
+    async def _send(self) -> None:
+        """Commit the work in hand; if storage does not take it, tell those who wait, and pause."""
         try:
-            if work.data:
-                await self._appender.append(work.data)
+            await self._outflow.send()
         except GaveUpError as error:
-            await self._cope(error, work)
+            await self._cope(error)
             return
         if self._away:
             self._away = False
             _logger.warning("%s: storage is back, nothing was lost", self.config.logdir)
-        self._work = None
-        self.counters.committed += len(work.batch)
-        self.queue.settle(work.count, work.size)
         self._tickets.settle(self.queue.settled)
-
-    async def _prepare(self, work: _Work) -> None:
-        """Put a batch in order and encode it, with turns for other tasks in between."""
-        if not work.sorted:
-            is_large = work.batch.scalars > _ORDER_INLINE
-            ordered = await asyncio.to_thread(by_step, work.batch) if is_large else by_step(work.batch)
-            work.batch = self._sort_out_late(ordered)
-            work.sorted = True
-        parts = []
-        for piece in work.batch.pieces(_ENCODE_SCALARS):
-            if piece.takes_time:
-                parts.append(await asyncio.to_thread(encode, piece, self._tags.encoded))
-            else:
-                parts.append(encode(piece, self._tags.encoded))
-                await asyncio.sleep(0)
-        work.data = b"".join(parts)
-
-    def _sort_out_late(self, ordered: Batch) -> Batch:
-        batch, late = self._tracker.pass_through(ordered)
-        for number, count in late.items():
-            self.counters.late += count
-            if number not in self._told_late and self._tracker.policy is not LatePolicy.KEEP:
-                self._told_late.add(number)
-                _logger.warning(
-                    "%s: tag %r got a step below one that was written before; %s. TensorBoard's default reader for local and gs:// logdirs "
-                    "erases the points in between",
-                    self.config.logdir,
-                    self._tags.names[number],
-                    "such points are dropped" if self._tracker.policy is LatePolicy.DROP else "it was kept",
-                )
-        self.counters.dropped += len(ordered) - len(batch)
-        return batch
 
     # Trouble
 
-    async def _cope(self, error: GaveUpError, work: _Work) -> None:
+    async def _cope(self, error: GaveUpError) -> None:
         """Tell those who wait that their summaries are not committed. The batch stays, and is tried again."""
         waiting = self.uncommitted
         told = CommitError(
@@ -313,25 +259,45 @@ class Pipeline:
         if error.permanent:
             self.queue.fail(told)
         if self._closing:
-            self._give_up(work, error)
+            await self._give_up(error)
         else:
-            await asyncio.sleep(_PAUSE_SECONDS)  # whatever the reason, never try in a tight loop
+            await self._pause(_PAUSE_SECONDS)  # whatever the reason, never try in a tight loop
             self._wakeup.clear()
             if error.permanent and not self._tickets and not self._closing:
-                await self._wait(_PERMANENT_PAUSE_SECONDS)
+                await self._pause(_PERMANENT_PAUSE_SECONDS, until_wanted=True)
 
-    def _give_up(self, work: _Work, error: GaveUpError) -> None:
-        """Closing, and storage is away: what is not committed is lost, counted and told."""
-        lost = self.uncommitted
+    async def _pause(self, seconds: float, *, until_wanted: bool = False) -> None:
+        """Wait, and let the spool take what comes meanwhile; ``until_wanted`` ends it when somebody flushes or closes."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + seconds
+        while (left := deadline - clock()) > 0 and not (until_wanted and self._wakeup.is_set() and (self._tickets or self._closing)):
+            await self._outflow.relieve()
+            self._wakeup.clear()
+            await self._wait(min(left, _RELIEF_SECONDS)) if until_wanted else await asyncio.sleep(min(left, _RELIEF_SECONDS))
+
+    async def _give_up(self, error: GaveUpError) -> None:
+        """Closing, and storage is away: what is not committed is put into the spool, or lost, counted and told."""
+        uncommitted = self.uncommitted
+        lost = await self._outflow.save()
         self._loss = CommitError(
-            f"closed {self.config.logdir!r} with {lost} summaries not committed: {error}", uncommitted=lost, retriable=False
+            f"closed {self.config.logdir!r} with {uncommitted} summaries not committed: {error}{self._whereabouts(lost)}",
+            uncommitted=uncommitted,
+            retriable=False,
         )
         self._loss.__cause__ = error.error
         _logger.error("%s", self._loss)  # close() raises it, but of a forgotten writer nobody awaits close()
-        _, waiting_bytes = self.queue.take()
-        self._work = None
-        self.counters.dropped += lost
-        self.queue.settle(lost, work.size + waiting_bytes)
+        self._outflow.forget()
+        self._is_given_up = True
+
+    def _whereabouts(self, lost: int) -> str:
+        spooled = self.spooled
+        if not spooled or self._outflow.spool is None:
+            return ""
+        what = "all of them" if not lost else f"{spooled} of them"
+        return (
+            f". {what} are in the spool in {self._outflow.spool.folder}; the next writer of this logdir on this machine commits them, "
+            f"and so does 'asyncsummary sync'"
+        )
 
     async def _say_farewell(self) -> None:
         """The event loop shuts down with the writer open: commit what can be committed in a few seconds."""
@@ -345,6 +311,16 @@ class Pipeline:
         try:
             async with asyncio.timeout(2 * self.config.farewell_seconds):
                 await self._serve()
+        except (TimeoutError, asyncio.CancelledError):
+            pass
+        if self.uncommitted and self._loss is None:
+            await self._save_in_time()
+
+    async def _save_in_time(self) -> None:
+        """Put what is not committed into the spool, if there is one and the disk takes it at once."""
+        try:
+            async with asyncio.timeout(self.config.farewell_seconds):
+                await self._outflow.save()
         except (TimeoutError, asyncio.CancelledError):
             pass
 

@@ -144,11 +144,18 @@ class SummaryQueue:
         self._turn_at = self.accepted + FAIR_TURN
         return batch, size
 
-    def settle(self, count: int, size: int) -> None:
-        """Note that so many summaries of what was taken are committed or dropped, and let waiting callers in."""
+    def settle(self, count: int, size: int, room: int | None = None) -> None:
+        """Note that so many summaries of what was taken are committed or dropped, and give back the room that they still hold.
+
+        ``room``: how many of them still hold room; by default all.
+        """
         self.settled += count
+        self.release(count if room is None else room, size)
+
+    def release(self, room: int, size: int) -> None:
+        """Give back the room of so many summaries and bytes of what was taken, and let waiting callers in."""
         self._trouble = None
-        self._give_back(count, size)
+        self._give_back(room, size)
 
     def fail(self, error: Exception) -> None:
         """Raise ``error`` to those who wait for room, and to those who find none, until something is settled again."""

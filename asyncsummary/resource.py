@@ -179,7 +179,8 @@ class WriterResource:
         pipeline = self._pipeline
         accepted = pipeline.queue.accepted if pipeline is not None else 0
         pending = pipeline.uncommitted if pipeline is not None else 0
-        return self._counters.snapshot(accepted_now=accepted, pending=pending, tags=len(self._tags))
+        spooled = pipeline.spooled if pipeline is not None else 0
+        return self._counters.snapshot(accepted_now=accepted, pending=pending, tags=len(self._tags), spooled=spooled)
 
     @property
     def can_be_shared(self) -> bool:

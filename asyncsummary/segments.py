@@ -24,6 +24,12 @@ class SegmentName:
     name: str
     seconds: int
 
+    @staticmethod
+    def parse(name: str) -> "SegmentName | None":
+        """Return a name of ours with the seconds in it, None if it is not one."""
+        found = _SECONDS.match(name)
+        return None if found is None else SegmentName(name, int(found.group(1)))
+
 
 def next_name(now: float, host: str, pid: int, sequence: int, suffix: str, after: str | None) -> SegmentName:
     """Return a name that sorts after ``after``, even when the clock went back or another host comes first in the alphabet."""

@@ -11,6 +11,8 @@ class WriterStats:
     dropped. ``dropped``: lost, by an overflow or late-step policy that says so, or by ``close()`` on a storage that stayed away (which
     raises). ``late``: scalars whose step was below one of their tag that had gone out before. ``tags``: distinct tags.
     ``bytes``: bytes of event files committed, headers included. ``appends``: committed appends, which is what a bucket charges for.
+    ``spooled``: of those that are pending, on this machine's disk (``spool_dir``) until storage is back. ``recovered``: summaries of
+    earlier processes that were found there and committed, which are not among the others.
     ``retries``: waits before another try. ``segments``: event files or objects begun. ``last_error``: the storage's latest, None if it
     has recovered since.
     """
@@ -26,6 +28,8 @@ class WriterStats:
     retries: int
     segments: int
     last_error: str | None
+    spooled: int = 0
+    recovered: int = 0
 
 
 @dataclass(slots=True)
@@ -40,9 +44,10 @@ class Counters:
     appends: int = 0
     retries: int = 0
     segments: int = 0
+    recovered: int = 0
     last_error: str | None = None
 
-    def snapshot(self, *, accepted_now: int, pending: int, tags: int) -> WriterStats:
+    def snapshot(self, *, accepted_now: int, pending: int, tags: int, spooled: int = 0) -> WriterStats:
         """Return the counters, with what only the open queue knows."""
         return WriterStats(
             accepted=self.accepted + accepted_now,
@@ -56,4 +61,6 @@ class Counters:
             retries=self.retries,
             segments=self.segments,
             last_error=self.last_error,
+            spooled=spooled,
+            recovered=self.recovered,
         )

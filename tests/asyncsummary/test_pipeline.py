@@ -8,7 +8,7 @@ import pytest
 
 import asyncsummary_storage.memory as memory
 from asyncsummary import appender as appender_module
-from asyncsummary import pipeline as pipeline_module
+from asyncsummary import outflow as outflow_module
 from asyncsummary.errors import CommitError, FlushTimeoutError, OpenError, PipelineError, QueueFullError, WriterClosedError
 from asyncsummary.order import LatePolicy
 from asyncsummary.plan import KIB
@@ -593,7 +593,7 @@ async def test_a_dead_task_fails_everybody(monkeypatch: pytest.MonkeyPatch) -> N
     def broken(*args: object) -> bytes:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(pipeline_module, "encode", broken)
+    monkeypatch.setattr(outflow_module, "encode", broken)
     for step in range(3):
         await writer.scalar("t", 1.0, step)
     blocked = asyncio.create_task(writer.scalar("t", 1.0, 3))
@@ -769,7 +769,7 @@ async def test_the_moment_of_death(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(memory.MemoryFolder, "close", slow_close)
-    monkeypatch.setattr(pipeline_module, "encode", broken)
+    monkeypatch.setattr(outflow_module, "encode", broken)
     await writer.scalar("t", 1.0, 1)
     with pytest.raises(PipelineError):
         await writer.flush()

@@ -25,6 +25,7 @@ class FaultProxy:
     upstream: str
     losses: dict[str, list[Loss]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    sent_bytes: int = 0
     url: str = ""
     _runner: web.AppRunner | None = None
     _client: aiohttp.ClientSession | None = None
@@ -32,6 +33,10 @@ class FaultProxy:
     def lose(self, method: str, *losses: Loss) -> None:
         """Let the next requests of that method suffer these losses."""
         self.losses.setdefault(method, []).extend(losses)
+
+    def count(self, *methods: str) -> int:
+        """Return how many requests of these methods came."""
+        return sum(request.split(" ", 1)[0] in methods for request in self.requests)
 
     async def __aenter__(self) -> Self:
         self._client = aiohttp.ClientSession(auto_decompress=False)
@@ -55,6 +60,7 @@ class FaultProxy:
         waiting = self.losses.get(request.method)
         loss = waiting.pop(0) if waiting else None
         body = await request.read()
+        self.sent_bytes += len(body)
         if loss is Loss.REQUEST:
             return self._reset(request)
         if loss is Loss.UNAVAILABLE:

@@ -1,0 +1,310 @@
+"""What goes to storage next, and what becomes of the rest meanwhile? Batches of the queue, by way of the spool while storage is away.
+
+The order is that of acceptance, always: what is in the spool goes first, then what was taken from the queue and found no room there, then
+the queue. Used by the pipeline's task only.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass
+
+from asyncsummary.appender import Appender, Unfinished
+from asyncsummary.batch import Waiting, due_in
+from asyncsummary.columns import Batch
+from asyncsummary.config import Durability, WriterConfig
+from asyncsummary.encode import encode
+from asyncsummary.journal import Attempt
+from asyncsummary.order import LatePolicy, StepTracker, by_step
+from asyncsummary.queue import SummaryQueue
+from asyncsummary.spool import Spool
+from asyncsummary.stats import Counters
+from asyncsummary.tags import TagTable
+
+_logger = logging.getLogger("asyncsummary")
+
+_ENCODE_SCALARS = 8192  # about 2 ms of work, then other tasks get a turn
+_ORDER_INLINE = 65_536  # larger batches are put in order in a thread
+_LOOK_SECONDS = 0.1  # how often it is seen to the queue while an append is on its way
+_SPOOL_PAUSE_SECONDS = 30.0  # after the disk refused something
+
+
+@dataclass(slots=True)
+class Work:
+    """What one append has: ``count`` accepted summaries, of which ``kept`` are written, and ``recovered`` ones of earlier processes.
+
+    It holds ``room`` summaries and ``size`` bytes of the queue's. ``ordered`` once the batch is as it goes out, ``data`` once it is
+    encoded, ``is_sent`` once that is committed: so that whatever is cancelled can be done again from where it was.
+    """
+
+    batch: Batch | None
+    count: int
+    room: int
+    size: int
+    kept: int
+    recovered: int = 0
+    ordered: bool = False
+    data: bytes | None = None
+    is_spooled: bool = False
+    is_sent: bool = False
+
+
+class Outflow:
+    """The way from the queue to the appender."""
+
+    def __init__(
+        self, config: WriterConfig, queue: SummaryQueue, tags: TagTable, counters: Counters, appender: Appender, spool: Spool | None
+    ) -> None:
+        self._config = config
+        self._queue = queue
+        self._tags = tags
+        self._counters = counters
+        self._appender = appender
+        self._tracker = StepTracker(config.late_steps)
+        self._told_late: set[int] = set()
+        self._behind: deque[Work] = deque()
+        self._spool_again_at = 0.0
+        self._is_spooling = False
+        self._left = 0
+        self.spool = spool
+        self.work: Work | None = None
+        self.since = 0.0
+        """When the first summary that waits in the queue came, on the event loop's clock."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something waits besides the queue and the work in hand."""
+        return bool(self._behind) or (self.spool is not None and not self.spool.is_empty)
+
+    @property
+    def in_spool(self) -> int:
+        """How many summaries wait in the spool."""
+        return self._left if self.spool is None or self._left else self.spool.summaries
+
+    async def open(self) -> None:
+        """Open the appender; what earlier processes of this machine have left in the spool is taken over."""
+        unfinished = None
+        if self.spool is not None and await self.spool.adopt():
+            _logger.warning("%s: sending %d summaries that an earlier process left in %s", *self._of_spool(self.spool))
+            taken = await self.spool.take()
+            if taken is not None and taken.attempt is not None:
+                unfinished = Unfinished(taken.data, taken.attempt, self._note_recovered)
+        await self._appender.open(unfinished)
+
+    async def next_work(self) -> Work | None:
+        """Take the next work in hand, None if there is nothing."""
+        if self.spool is not None and not self.spool.is_empty:
+            taken = await self.spool.take()
+            assert taken is not None, "the spool is not empty"
+            self.work = Work(None, taken.count, 0, 0, taken.kept, taken.recovered, ordered=True, data=taken.data, is_spooled=True)
+        elif self._behind:
+            self.work = self._behind.popleft()
+        else:
+            self.work = self._take()
+            if self.work is not None and self._config.durability is Durability.SPOOL:
+                await self._spool_in_hand()
+        return self.work
+
+    async def send(self) -> None:
+        """Append the work in hand. Meanwhile see to it that callers find room, if storage is away.
+
+        Raises:
+            GaveUpError: it is not known to be stored; call this again.
+        """
+        work = self.work
+        assert work is not None, "next_work() comes first"
+        await self._prepare(work)
+        if work.data and not work.is_sent:
+            if self.spool is None:
+                await self._appender.append(work.data)
+            else:
+                await self._append_and_relieve(work, work.data)
+            work.is_sent = True
+        if work.is_spooled and self.spool is not None:
+            await self.spool.note_committed()
+            if self.spool.is_empty and self._is_spooling:
+                self._is_spooling = False
+                _logger.warning("%s: everything that was in the spool is committed", self._config.logdir)
+        self.work = None
+        self._counters.committed += work.kept
+        self._counters.recovered += work.recovered
+        self._queue.settle(work.count, work.size, work.room)
+
+    async def relieve(self) -> None:
+        """Put what waits into the spool, if it is time for that."""
+        if self.spool is None or self._behind or asyncio.get_running_loop().time() < self._spool_again_at:
+            return
+        if self._config.durability is Durability.SPOOL:
+            wanted = self._is_due()
+        else:
+            wanted = self._queue.pending_bytes > self._config.limits.bytes // 2
+        if wanted and len(self._queue.waiting) and self.spool.has_room(self._queue.waiting_bytes + self._in_hand()):
+            self._tell_spooling(self.spool)
+            if await self._spool_in_hand():
+                await self._spool_waiting()
+
+    async def save(self) -> int:
+        """Put everything into the spool, since storage is away and there is no more time; return how many summaries found no room there."""
+        if self.spool is not None and await self._spool_in_hand():
+            for work in list(self._behind):
+                if not await self._put(work):
+                    break
+                self._behind.remove(work)
+            if not self._behind:
+                await self._spool_waiting()
+        held = [work for work in (self.work, *self._behind) if work is not None and not work.is_spooled]
+        return sum(work.count for work in held) + len(self._queue.waiting)
+
+    def forget(self) -> None:
+        """Let go of everything that is held in memory, as dropped."""
+        held = [work for work in (self.work, *self._behind, self._take()) if work is not None and not work.is_spooled]
+        self.work = None
+        self._behind.clear()
+        for work in held:
+            self._counters.dropped += work.count
+            self._queue.settle(work.count, work.size, work.room)
+
+    async def close(self) -> None:
+        """Give back the storage's sessions and the spool's files."""
+        if self.spool is not None:
+            self._left = self.spool.summaries
+            await self.spool.close()
+        await self._appender.close()
+
+    # The work in hand
+
+    def _take(self) -> Work | None:
+        if not len(self._queue.waiting):
+            return None
+        batch, size = self._queue.take()
+        self.since = asyncio.get_running_loop().time()  # whoever comes while this is on its way waits from now at the longest
+        return Work(batch, len(batch), len(batch), size, len(batch))
+
+    async def _prepare(self, work: Work) -> None:
+        """Put a batch in order and encode it, with turns for other tasks in between."""
+        if work.data is not None:
+            return
+        assert work.batch is not None, "what has no batch has data"
+        if not work.ordered:
+            is_large = work.batch.scalars > _ORDER_INLINE
+            ordered = await asyncio.to_thread(by_step, work.batch) if is_large else by_step(work.batch)
+            work.batch = self._sort_out_late(ordered)
+            work.kept = len(work.batch)
+            work.ordered = True
+        parts = []
+        for piece in work.batch.pieces(_ENCODE_SCALARS):
+            if piece.takes_time:
+                parts.append(await asyncio.to_thread(encode, piece, self._tags.encoded))
+            else:
+                parts.append(encode(piece, self._tags.encoded))
+                await asyncio.sleep(0)
+        work.data = b"".join(parts)
+
+    def _sort_out_late(self, ordered: Batch) -> Batch:
+        batch, late = self._tracker.pass_through(ordered)
+        for number, count in late.items():
+            self._counters.late += count
+            if number not in self._told_late and self._tracker.policy is not LatePolicy.KEEP:
+                self._told_late.add(number)
+                _logger.warning(
+                    "%s: tag %r got a step below one that was written before; %s. TensorBoard's default reader for local and gs:// logdirs "
+                    "erases the points in between",
+                    self._config.logdir,
+                    self._tags.names[number],
+                    "such points are dropped" if self._tracker.policy is LatePolicy.DROP else "it was kept",
+                )
+        self._counters.dropped += len(ordered) - len(batch)
+        return batch
+
+    async def _append_and_relieve(self, work: Work, data: bytes) -> None:
+        """Append, in a task of its own, and look after the queue until that has ended."""
+
+        async def note(attempt: Attempt) -> None:
+            if work.is_spooled and self.spool is not None:
+                await self.spool.note_attempt(attempt)
+
+        append = asyncio.create_task(self._appender.append(data, note))
+        try:
+            while not append.done():
+                await asyncio.wait([append], timeout=_LOOK_SECONDS)
+                if not append.done() and (self._config.durability is Durability.SPOOL or self._appender.is_in_trouble):
+                    await self.relieve()
+        except asyncio.CancelledError:
+            append.cancel()
+            await asyncio.wait([append])
+            work.is_sent = not append.cancelled() and append.exception() is None
+            raise
+        append.result()
+
+    # The spool
+
+    def _is_due(self) -> bool:
+        waiting = len(self._queue.waiting)
+        state = Waiting(waiting, self._queue.waiting_bytes, asyncio.get_running_loop().time() - self.since)
+        return due_in(self._config.batch, state, wanted=False) <= 0.0
+
+    def _in_hand(self) -> int:
+        return len(self.work.data) if self.work is not None and self.work.data and not self.work.is_spooled else 0
+
+    async def _spool_in_hand(self) -> bool:
+        """Put the work in hand into the spool, as its first: what comes behind it may follow. False if the disk does not take it."""
+        work = self.work
+        if work is None or work.is_spooled or work.is_sent:
+            return True
+        await self._prepare(work)
+        if not await self._put(work):
+            return False
+        attempt = self._appender.attempt
+        if attempt is not None and self.spool is not None:
+            await self.spool.note_attempt(attempt)
+        return True
+
+    async def _spool_waiting(self) -> None:
+        """Move what waits in the queue to the spool."""
+        work = self._take()
+        if work is None:
+            return
+        self._behind.append(work)  # it is here, whatever happens until it is there
+        if await self._put(work):
+            self._behind.remove(work)
+
+    async def _put(self, work: Work) -> bool:
+        spool = self.spool
+        assert spool is not None, "there is one"
+        await self._prepare(work)
+        data = work.data or b""
+        if not spool.has_room(len(data)):
+            return False
+        before = spool.puts
+        try:
+            await spool.put(data, work.count, work.kept)
+        except OSError as error:
+            self._spool_again_at = asyncio.get_running_loop().time() + _SPOOL_PAUSE_SECONDS
+            _logger.warning("%s: the spool in %s takes nothing: %s", self._config.logdir, spool.folder, error)
+            return False
+        finally:
+            spool.wait()
+            if spool.puts > before:  # also when it was this wait that was cancelled
+                work.is_spooled = True
+                self._queue.release(work.room, work.size)
+                work.room = work.size = 0
+        return True
+
+    async def _note_recovered(self) -> None:
+        if self.spool is not None:
+            taken = await self.spool.take()
+            await self.spool.note_committed()
+            self._counters.recovered += 0 if taken is None else taken.recovered
+
+    def _tell_spooling(self, spool: Spool) -> None:
+        if not self._is_spooling and self._config.durability is not Durability.SPOOL:
+            self._is_spooling = True
+            _logger.warning(
+                "%s: storage is slow or away (%s); summaries go to the spool in %s until it is back",
+                self._config.logdir,
+                self._counters.last_error or "no answer yet",
+                spool.folder,
+            )
+
+    def _of_spool(self, spool: Spool) -> tuple[str, int, object]:
+        return self._config.logdir, spool.summaries, spool.folder

@@ -1,0 +1,206 @@
+"""Where do summaries wait on this machine while a bucket is away? In the spool of a logdir: files in the order of acceptance.
+
+What is in the spool goes to the logdir before anything that was accepted later. Each append from it is noted before it begins and when it
+is committed, so that after a crash the next writer of the logdir (or ``asyncsummary sync``) finishes exactly what is left.
+"""
+
+import asyncio
+import hashlib
+import itertools
+import logging
+import os
+import re
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from asyncsummary.journal import Attempt
+from asyncsummary.segments import next_name
+from asyncsummary.spool_file import CHUNK_BYTES, SUFFIX, Chunk, SpoolFile
+
+_T = TypeVar("_T")
+_logger = logging.getLogger("asyncsummary")
+_sequence = itertools.count()
+_LOGDIR_FILE = "logdir"
+_FILE_BYTES = 64 << 20
+"""A larger spool file is not added to, so that it can be deleted when it has been sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What the next append from the spool has: ``kept`` summaries, of ``count`` that this writer has accepted, or ``recovered`` ones."""
+
+    data: bytes
+    count: int
+    kept: int
+    recovered: int
+    attempt: Attempt | None
+    """Set if an earlier process began to append just this, and nobody knows how that ended."""
+
+
+class Spool:
+    """The spool of one logdir. Used by one task at a time; file operations run in threads."""
+
+    def __init__(self, root: Path, logdir: str, max_bytes: int, wall: Callable[[], float] = time.time) -> None:
+        self.folder = folder_of(root, logdir)
+        self._logdir = logdir
+        self._max_bytes = max_bytes
+        self._wall = wall
+        self._files: deque[SpoolFile] = deque()
+        self._taken: list[Chunk] = []
+        self._last_name: str | None = None
+        self._putting = threading.Lock()
+        self.puts = 0
+        """How often something was put in."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits to be sent."""
+        return not any(file.chunks for file in self._files)
+
+    @property
+    def size(self) -> int:
+        """How many bytes the files have."""
+        return sum(file.size for file in self._files)
+
+    @property
+    def summaries(self) -> int:
+        """How many summaries wait in it."""
+        return sum(chunk.count for file in self._files for chunk in file.chunks)
+
+    def has_room(self, size: int) -> bool:
+        """Return whether so many bytes more are within the bound."""
+        return self.size + size <= self._max_bytes
+
+    async def adopt(self) -> int:
+        """Take over what processes that are gone have left; return how many summaries that is."""
+        found = await asyncio.to_thread(self._adopt)
+        self._files.extendleft(reversed(found))
+        return sum(chunk.count for file in found for chunk in file.chunks)
+
+    async def put(self, data: bytes, count: int, kept: int) -> None:
+        """Append whole records: ``kept`` summaries, of ``count`` accepted ones. If this is cancelled, ``wait`` and look at ``puts``.
+
+        Raises:
+            OSError: the disk does not take them; nothing was written.
+        """
+        await asyncio.to_thread(self._put, data, count, kept)
+
+    def wait(self) -> None:
+        """Block until no thread is putting anything, which takes longer than a moment only if a ``put`` was cancelled."""
+        with self._putting:
+            pass
+
+    async def take(self) -> Taken | None:
+        """Return what is to be sent next; the same again until ``note_committed``. None if it is empty."""
+        file = self._first()
+        if file is None:
+            return None
+        begun = file.journal.sent
+        if not self._taken:
+            self._taken = _next_chunks(file)
+        data = await asyncio.to_thread(file.read, begun, self._taken[-1].stop)
+        begun_before = file.journal.attempt if file.journal.stop == self._taken[-1].stop else None
+        own = [chunk for chunk in self._taken if not chunk.recovered]
+        recovered = sum(chunk.count for chunk in self._taken if chunk.recovered)
+        return Taken(data, sum(chunk.count for chunk in own), sum(chunk.kept for chunk in own), recovered, begun_before)
+
+    async def note_attempt(self, attempt: Attempt) -> None:
+        """Note that what was taken is being appended there now."""
+        file = self._first()
+        assert file is not None, "take() comes first"
+        if not self._taken:
+            self._taken = _next_chunks(file)
+        await asyncio.to_thread(file.note, file.journal.trying(attempt, self._taken[-1].stop))
+
+    async def note_committed(self) -> None:
+        """Note that what was taken is in the logdir."""
+        file = self._first()
+        assert file is not None, "take() comes first"
+        await asyncio.to_thread(file.note, file.journal.committed(self._taken[-1].stop))
+        for _ in self._taken:
+            file.chunks.popleft()
+        self._taken = []
+        if not file.chunks:
+            self._files.remove(file)
+            await asyncio.to_thread(file.release, delete=True)
+
+    async def close(self) -> None:
+        """Let go of all files; those that hold something stay for the next writer."""
+        files, self._files = self._files, deque()
+        for file in files:
+            await asyncio.to_thread(file.release, delete=not file.chunks)
+
+    def _first(self) -> SpoolFile | None:
+        return next((file for file in self._files if file.chunks), None)
+
+    def _put(self, data: bytes, count: int, kept: int) -> None:
+        with self._putting:
+            self._put_locked(data, count, kept)
+
+    def _put_locked(self, data: bytes, count: int, kept: int) -> None:
+        if not self._files or self._files[-1].size >= _FILE_BYTES or any(chunk.recovered for chunk in self._files[-1].chunks):
+            self._make_folder()
+            name = next_name(self._wall(), socket.gethostname(), os.getpid(), next(_sequence), SUFFIX, self._last_name)
+            self._files.append(SpoolFile.create(self.folder, name))
+            self._last_name = name.name
+        self._files[-1].put(data, count, kept)
+        self.puts += 1
+
+    def _make_folder(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.folder / _LOGDIR_FILE).write_text(self._logdir)
+
+    def _adopt(self) -> list[SpoolFile]:
+        found = []
+        for path in sorted(self.folder.glob(f"*tfevents*{SUFFIX}")):
+            try:
+                file = SpoolFile.adopt(path)
+            except OSError as error:
+                _logger.warning("the spool file %s cannot be used: %s", path, error)
+                continue
+            if file is None:
+                continue
+            if file.chunks:
+                found.append(file)
+            else:
+                file.release(delete=True)
+        return found
+
+
+def _next_chunks(file: SpoolFile) -> list[Chunk]:
+    """Return the chunks of the next append: one that was begun before goes alone, others together up to a bound."""
+    chunks: list[Chunk] = []
+    for chunk in file.chunks:
+        if chunks and chunk.stop - file.journal.sent > CHUNK_BYTES:
+            break
+        chunks.append(chunk)
+        if chunk.stop == file.journal.stop:
+            break
+    return chunks
+
+
+def default_root() -> Path:
+    """Return where spools are by default: in the user's cache."""
+    if sys.platform == "darwin":
+        cache = Path.home() / "Library" / "Caches"
+    else:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "asyncsummary" / "spool"
+
+
+def folder_of(root: Path, logdir: str) -> Path:
+    """Return the folder of a logdir's spool: a readable name, and a digest that tells logdirs apart."""
+    readable = re.sub(r"[^A-Za-z0-9.-]+", "_", logdir).strip("_")[-80:].replace("tfevents", "events")
+    return root / f"{readable}-{hashlib.sha256(logdir.encode()).hexdigest()[:12]}"
+
+
+def spooled_logdirs(root: Path) -> list[str]:
+    """Return the logdirs that have a spool."""
+    return sorted(path.read_text() for path in root.glob(f"*/{_LOGDIR_FILE}"))
