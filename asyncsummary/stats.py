@@ -11,8 +11,8 @@ class WriterStats:
     dropped. ``dropped``: lost, by an overflow or late-step policy that says so, or by ``close()`` on a storage that stayed away (which
     raises). ``late``: scalars whose step was below one of their tag that had gone out before. ``tags``: distinct tags.
     ``bytes``: bytes of event files committed, headers included. ``appends``: committed appends, which is what a bucket charges for.
-    ``spooled``: of those that are pending, on this machine's disk (``spool_dir``) until storage is back. ``recovered``: summaries of
-    earlier processes that were found there and committed, which are not among the others.
+    ``spooled``: on this machine's disk (``spool_dir``) until storage is back, those of earlier processes included. ``recovered``: summaries
+    of earlier processes that were found there and committed; ``accepted`` and ``committed`` do not count them.
     ``retries``: waits before another try. ``segments``: event files or objects begun. ``last_error``: the storage's latest, None if it
     has recovered since.
     """

@@ -1,10 +1,11 @@
 """Writers on storage in memory, with scripted faults and any configuration."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from asyncsummary.batch import BatchPolicy
 from asyncsummary.commit import RetryPolicy
-from asyncsummary.config import WriterConfig
+from asyncsummary.config import Durability, WriterConfig
 from asyncsummary.order import LatePolicy
 from asyncsummary.protos import Event
 from asyncsummary.queue import Limits, Overflow
@@ -33,6 +34,9 @@ class Bench:
         late_steps: LatePolicy = LatePolicy.WARN,
         retry_seconds: float = 60.0,
         resume: bool = False,
+        spool_root: Path | None = None,
+        max_spool_bytes: int = 1 << 30,
+        durability: Durability = Durability.COMMIT,
     ) -> FileWriterHandle:
         """Return a writer that is not open yet."""
         config = WriterConfig(
@@ -43,6 +47,9 @@ class Bench:
             overflow=overflow,
             late_steps=late_steps,
             retry=RetryPolicy(retry_seconds),
+            spool_root=spool_root,
+            max_spool_bytes=max_spool_bytes,
+            durability=durability,
         )
         folder = FaultyFolder(MemoryFolder("run", self.disk, self.growth), self.script)
         return FileWriterHandle(WriterResource("test", config, lambda: folder))

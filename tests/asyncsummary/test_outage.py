@@ -1,0 +1,237 @@
+"""Outages of a remote logdir: the queue, then the spool, then overflow; and what the next writer finds."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import asyncsummary as summary
+from asyncsummary.config import Durability
+from asyncsummary.queue import Overflow
+from asyncsummary_storage import AccessDeniedError, Fault, When
+from tests.support.writing import Bench
+
+AWAY = [Fault("append"), Fault("probe"), Fault("read")]
+SMALL = 64 << 10
+
+
+def files_in(root: Path) -> list[str]:
+    """Return the names of spool files."""
+    return sorted(path.name for path in root.glob("*/*.spool"))
+
+
+async def until(condition: Any) -> None:
+    """Let the writer work until a condition holds."""
+    for _ in range(100_000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("the condition never held")
+
+
+async def write(writer: summary.SummaryWriter, steps: range) -> None:
+    """Write a scalar at each of these steps, with turns for others as a trainer has them."""
+    for step in steps:
+        await writer.scalar("t", 1.0, step)
+        if step % 20 == 0:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.virtual_time
+async def test_training_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """While storage is away for a long time: nobody waits, everything lands in order, once, and two lines of the log say so."""
+    bench = Bench()
+    async with bench.writer(pending_bytes=SMALL, flush_seconds=0.5, spool_root=tmp_path) as writer:
+        await write(writer, range(100))
+        await writer.flush()
+        bench.script.always(AWAY)
+        await write(writer, range(100, 20_000))
+        assert writer.stats.spooled > 15_000
+        assert writer.stats.pending > writer.stats.spooled
+        assert len(files_in(tmp_path)) == 1
+        with pytest.raises(summary.FlushTimeoutError, match="are not committed after"):
+            await writer.flush(1.0)
+        bench.script.heal()
+        await write(writer, range(20_000, 20_100))
+        await writer.flush()
+        assert bench.steps() == list(range(20_100))
+        assert files_in(tmp_path) == []
+        assert (writer.stats.spooled, writer.stats.committed, writer.stats.dropped) == (0, 20_100, 0)
+    lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert sum("go to the spool in" in line for line in lines) == 1
+    assert sum("everything that was in the spool is committed" in line for line in lines) == 1
+
+
+@pytest.mark.virtual_time
+async def test_what_is_lost_on_the_way_is_not_doubled(tmp_path: Path) -> None:
+    """Replies that are lost while the spool is sent: probed, and committed once."""
+    bench = Bench()
+    async with bench.writer(pending_bytes=SMALL, flush_seconds=0.5, spool_root=tmp_path) as writer:
+        bench.script.always(AWAY)
+        await write(writer, range(5_000))
+        bench.script.heal()
+        bench.script.then(*[Fault("append", When.AFTER), Fault("append")] * 3)
+        await write(writer, range(5_000, 10_000))
+        await writer.flush()
+    assert bench.steps() == list(range(10_000))
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("resume", [False, True])
+async def test_closing_while_storage_is_away(resume: bool, tmp_path: Path) -> None:
+    """Says where everything is; the next writer of the logdir commits it before its own, whether it resumes or not."""
+    bench = Bench()
+    writer: summary.SummaryWriter = bench.writer(pending_bytes=SMALL, retry_seconds=5.0, spool_root=tmp_path)
+    await writer.init()
+    bench.script.always(AWAY)
+    await write(writer, range(3_000))
+    with pytest.raises(summary.CommitError, match=r"3000 summaries not committed.* all of them are in the spool in .*summary sync"):
+        await writer.close()
+    assert (writer.stats.spooled, writer.stats.dropped, writer.stats.pending) == (3_000, 0, 3_000)
+    assert len(files_in(tmp_path)) == 1
+    bench.script.heal()
+    async with bench.writer(spool_root=tmp_path, resume=resume) as writer:
+        await write(writer, range(5_000, 5_010))
+        await writer.flush()
+        assert (writer.stats.recovered, writer.stats.committed, writer.stats.spooled) == (3_000, 10, 0)
+    assert bench.steps() == [*range(3_000), *range(5_000, 5_010)]
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("when", [When.BEFORE, When.AFTER])
+async def test_closed_with_an_append_in_doubt(when: When, tmp_path: Path) -> None:
+    """Stored or not, nobody knows: the next writer finds out, and nothing is there twice."""
+    bench = Bench()
+    writer: summary.SummaryWriter = bench.writer(retry_seconds=2.0, spool_root=tmp_path)
+    await writer.init()
+    await write(writer, range(10))
+    bench.script.then(Fault("append", when)).always(AWAY)
+    with pytest.raises(summary.CommitError, match="in the spool"):
+        await writer.close()
+    bench.script.heal()
+    async with bench.writer(spool_root=tmp_path) as writer:
+        await write(writer, range(10, 20))
+        await writer.flush()
+        assert writer.stats.recovered == 10
+    assert bench.steps() == list(range(20))
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(
+    ("overflow", "accepted_all"), [(Overflow.DROP_NEWEST, False), (Overflow.DROP_OLDEST, True), (Overflow.RAISE, False)]
+)
+async def test_the_spool_is_full_too(overflow: Overflow, accepted_all: bool, tmp_path: Path) -> None:
+    """Then the overflow policy decides, and each drop is counted."""
+    bench = Bench()
+    refused = 0
+    async with bench.writer(
+        pending_bytes=SMALL, flush_seconds=0.5, spool_root=tmp_path, max_spool_bytes=100_000, overflow=overflow, summaries=100_000
+    ) as writer:
+        bench.script.always(AWAY)
+        for step in range(10_000):
+            try:
+                await writer.scalar("t", 1.0, step)
+            except summary.QueueFullError:
+                refused += 1
+            if step % 20 == 0:
+                await asyncio.sleep(0.01)
+        spooled = writer.stats.spooled
+        assert 1_000 < spooled < 3_000
+        bench.script.heal()
+        await writer.flush()
+        dropped = writer.stats.dropped
+    assert dropped + refused > 5_000
+    steps = bench.steps()
+    assert len(steps) == 10_000 - dropped - refused
+    assert steps == sorted(set(steps))
+    assert (steps[-1] == 9_999) is accepted_all
+
+
+@pytest.mark.virtual_time
+async def test_a_disk_that_takes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Leaves the queue: callers wait for room, and nothing is lost."""
+    (tmp_path / "file").write_text("")
+    bench = Bench()
+    async with bench.writer(pending_bytes=SMALL, flush_seconds=0.5, spool_root=tmp_path / "file") as writer:
+        bench.script.always(AWAY)
+        task = asyncio.create_task(write(writer, range(3_000)))
+        await asyncio.sleep(30.0)
+        assert not task.done()
+        assert writer.stats.spooled == 0
+        bench.script.heal()
+        await task
+        await writer.flush()
+    assert bench.steps() == list(range(3_000))
+    assert "takes nothing" in caplog.text
+
+
+@pytest.mark.virtual_time
+async def test_a_mistake_that_a_person_must_mend(tmp_path: Path) -> None:
+    """Permission that is taken away in the middle: training goes on all the same, and flush() says what is wrong at once."""
+    bench = Bench()
+    async with bench.writer(pending_bytes=SMALL, flush_seconds=0.5, spool_root=tmp_path) as writer:
+        bench.script.always([Fault("append", error=lambda: AccessDeniedError("no permission any more"))])
+        await write(writer, range(5_000))
+        with pytest.raises(summary.CommitError, match="no permission any more"):
+            await writer.flush()
+        bench.script.heal()
+        await writer.flush()
+    assert bench.steps() == list(range(5_000))
+
+
+@pytest.mark.virtual_time
+async def test_spool_first(tmp_path: Path) -> None:
+    """durability="spool": each batch is on this disk before it is sent, also while an append hangs, and is gone from it afterwards."""
+    bench = Bench()
+    async with bench.writer(max_queue=9, spool_root=tmp_path, durability=Durability.SPOOL) as writer:
+        for step in range(10):
+            await writer.scalar("t", 1.0, step)
+        await writer.flush()
+        assert files_in(tmp_path) == []
+        bench.script.gate = asyncio.Event()
+        for step in range(10, 40):
+            await writer.scalar("t", 1.0, step)
+            await asyncio.sleep(0.05)
+        await until(lambda: writer.stats.spooled == 30)
+        assert writer.stats.committed == 10
+        bench.script.gate.set()
+        await writer.flush()
+    assert bench.steps() == list(range(40))
+    assert files_in(tmp_path) == []
+
+
+async def test_two_writers_of_one_logdir(tmp_path: Path) -> None:
+    """Each has its own files in the spool, and the second does not take those of the first."""
+    bench = Bench()
+    first, second = (bench.writer(max_queue=0, spool_root=tmp_path, durability=Durability.SPOOL) for _ in range(2))
+    await first.init()
+    bench.script.gate = asyncio.Event()
+    await first.scalar("a", 1.0, 1)
+    await until(lambda: first.stats.spooled == 1)
+    bench.script.gate.set()
+    async with second:
+        await second.scalar("b", 1.0, 1)
+        await second.flush()
+        assert second.stats.recovered == 0
+    await first.close()
+    assert sorted(tag for tag, _, _ in bench.scalars()) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"spool_dir": 3}, "spool_dir: must be a folder's path"),
+        ({"spool_dir": ""}, "spool_dir: must be a folder's path"),
+        ({"max_spool_bytes": 0}, "max_spool_bytes: must be at least 1"),
+        ({"durability": "disk"}, "durability: must be one of 'commit', 'spool'"),
+        ({"durability": "spool"}, "durability: 'spool' needs a spool_dir"),
+        ({"max_segment_bytes": 1000}, "max_segment_bytes: must be at least 65536"),
+    ],
+)
+def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
+    """Are refused by name."""
+    with pytest.raises(summary.InvalidArgumentError, match=message):
+        summary.create_file_writer("runs/never", **arguments)
