@@ -54,7 +54,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         selector = _JumpingSelector(selectors.DefaultSelector(), self._advance, lambda: self._in_threads > 0)
         super().__init__(selector)  # type: ignore[arg-type]  # it has all that is used
 
-    def run_in_executor(self, executor: Executor | None, func: Callable[[Unpack[_Args]], _T], *args: Unpack[_Args]) -> asyncio.Future[_T]:
+    def run_in_executor(self, executor: Executor | None, func: Callable[[Unpack[_Args]], _T], *args: *_Args) -> asyncio.Future[_T]:
         self._in_threads += 1
         future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._thread_is_done)

@@ -1,0 +1,115 @@
+"""Who sends what processes that are gone have left in the spool, when no new writer of that logdir comes? ``asyncsummary sync``."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asyncsummary.appender import Appender, GaveUpError, Unfinished
+from asyncsummary.config import MAX_PENDING_BYTES, RETRY_SECONDS, WriterConfig, make_config
+from asyncsummary.errors import InvalidArgumentError, SummaryError
+from asyncsummary.spool import Spool, default_root, spooled_logdirs
+from asyncsummary.stats import Counters
+from asyncsummary_storage import Folder, open_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What came of one logdir: ``committed`` summaries, ``left`` ones that still are in the spool, and the error that kept them there."""
+
+    logdir: str
+    committed: int
+    left: int
+    error: Exception | None = None
+
+
+async def sync(
+    spool_dir: "str | os.PathLike[str] | None" = None,
+    logdir: str | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    *,
+    retry_seconds: float = RETRY_SECONDS,
+    on_progress: Callable[[str, int], None] = lambda logdir, committed: None,
+) -> list[Synced]:
+    """Commit what is in the spool of ``logdir``, or of every logdir that has one, and that no living process holds.
+
+    Args:
+        spool_dir: as the writers had it; by default a folder in the user's cache.
+        logdir: as the writers had it.
+        storage_options: as the writers had them. They are not kept in the spool, since they may hold secrets.
+        retry_seconds: how long one append is tried again.
+        on_progress: called with a logdir, and how many of its summaries are committed so far.
+    """
+    root = default_root() if spool_dir is None else Path(spool_dir)
+    found = []
+    for one in [logdir] if logdir is not None else await asyncio.to_thread(spooled_logdirs, root):
+        config = make_config(
+            one,
+            max_queue=None,
+            flush_millis=None,
+            filename_suffix=None,
+            resume=False,
+            storage_options=storage_options,
+            max_pending_bytes=MAX_PENDING_BYTES,
+            overflow="block",
+            late_steps="keep",
+            retry_seconds=retry_seconds,
+            spool_dir=root,
+            session_start=False,
+        )
+        found.append(await _sync_one(config, Spool(root, one, config.max_spool_bytes), on_progress))
+    return found
+
+
+async def _sync_one(config: WriterConfig, spool: Spool, on_progress: Callable[[str, int], None]) -> Synced:
+    folder = open_folder(config.logdir, config.storage_options)
+    committed, error = 0, None
+    try:
+        if await spool.adopt():
+            async for count in _sending(config, folder, spool):
+                committed += count
+                on_progress(config.logdir, committed)
+    except (SummaryError, GaveUpError) as problem:
+        error = problem
+    finally:
+        left = spool.summaries
+        await spool.close()
+        await folder.close()
+    return Synced(config.logdir, committed, left, error)
+
+
+async def _sending(config: WriterConfig, folder: Folder, spool: Spool) -> AsyncIterator[int]:
+    """Append piece after piece; yield how many summaries each had."""
+    appender = Appender(config, folder, Counters(), time.time)
+    taken = await spool.take()
+    assert taken is not None, "something was taken over"
+    if taken.attempt is not None:
+        await appender.open(Unfinished(taken.data, taken.attempt, spool.note_committed))
+        yield taken.recovered
+    else:
+        await appender.open()
+    while (taken := await spool.take()) is not None:
+        await appender.append(taken.data, spool.note_attempt)
+        await spool.note_committed()
+        yield taken.recovered
+
+
+def options_of(text: str | None) -> dict[str, Any] | None:
+    """Return storage_options that were given as JSON on a command line.
+
+    Raises:
+        InvalidArgumentError: it is not a JSON object.
+    """
+    if text is None:
+        return None
+    try:
+        options = json.loads(text)
+    except ValueError as error:
+        raise InvalidArgumentError(f"storage_options: is no JSON: {error}") from error
+    if not isinstance(options, dict):
+        raise InvalidArgumentError(f"storage_options: must be a JSON object, got {text!r}")
+    return options

@@ -1,0 +1,94 @@
+"""Killed with everything in the spool: the next writer, or ``asyncsummary sync``, commits it in order, exactly once."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import asyncsummary as summary
+from asyncsummary.sync import sync
+from tests.support.events import events_of, scalars_of
+from tests.support.servers import MotoServer, free_port
+
+CHILD = Path(__file__).with_name("spooling_child.py")
+
+
+async def killed(logdir: Path, spool: Path, first: int, when: str, passing: int) -> None:
+    """Run a child until its hundred scalars are in its spool, or committed, and kill it."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, str(CHILD), str(logdir), str(spool), str(first), when, str(passing), stdout=asyncio.subprocess.PIPE
+    )
+    assert child.stdout is not None
+    assert await child.stdout.readline() == b"ready\n"
+    child.kill()
+    await child.wait()
+
+
+def steps_in(logdir: Path) -> list[int]:
+    return [step for _, step, _ in scalars_of(events_of(logdir))]
+
+
+@pytest.mark.parametrize("passing", [0, 1, 3])
+@pytest.mark.parametrize("when", ["HANG_BEFORE", "HANG_AFTER"])
+@pytest.mark.parametrize("resume", [False, True])
+async def test_the_next_writer_sends_it(resume: bool, when: str, passing: int, tmp_path: Path) -> None:
+    """Whether the append that hung was stored or not."""
+    logdir, spool = tmp_path / "run", tmp_path / "spool"
+    await killed(logdir, spool, 0, when, passing)
+    async with summary.create_file_writer(logdir, spool_dir=spool, resume=resume) as writer:
+        await writer.scalar("t", 1.0, 500)
+        await writer.flush()
+        assert writer.stats.recovered >= 50
+    assert steps_in(logdir) == [*range(100), 500]
+    assert list(spool.glob("*/*.spool")) == []
+
+
+async def test_two_of_them(tmp_path: Path) -> None:
+    """What several processes left comes in the order in which they began, however often somebody is killed over it."""
+    logdir, spool = tmp_path / "run", tmp_path / "spool"
+    await killed(logdir, spool, 0, "HANG_AFTER", 2)
+    await killed(logdir, spool, 100, "HANG_BEFORE", 0)
+    await killed(logdir, spool, 200, "HANG_AFTER", 1)
+    done = await sync(spool)
+    assert [(one.logdir, one.left, one.error) for one in done] == [(str(logdir), 0, None)]
+    assert steps_in(logdir) == list(range(300))
+    assert await sync(spool) == [type(done[0])(str(logdir), 0, 0)]
+
+
+async def test_the_command(moto: MotoServer, tmp_path: Path) -> None:
+    """Commits to a bucket that was away, and says what it did; while it still is away it says what is left, and keeps it."""
+    moto.make_bucket("sync")
+    logdir, spool = "s3://sync/run", tmp_path / "spool"
+    config = {"storage_options": moto.options(), "spool_dir": spool, "retry_seconds": 0.5}
+    writer = summary.create_file_writer(logdir, **config)  # type: ignore[arg-type]  # of several types
+    await writer.init()
+    resource = writer._resource  # type: ignore[attr-defined]  # to let its requests go nowhere
+    folder = resource._pipeline._appender._folder
+    folder._store._fs._s3.meta.events.register("before-sign.s3.PutObject", _away)
+    await writer.scalar("t", 1.0, 7)
+    with pytest.raises(summary.CommitError, match="in the spool"):
+        await writer.close()
+
+    def command(options: dict[str, object]) -> "subprocess.CompletedProcess[str]":
+        arguments = ["sync", "--spool-dir", str(spool), "--retry-seconds", "1", "--storage-options", json.dumps(options)]
+        return subprocess.run([sys.executable, "-m", "asyncsummary", *arguments], capture_output=True, text=True, check=False)
+
+    nowhere = {**moto.options(), "endpoint_url": f"http://127.0.0.1:{free_port()}"}
+    away = await asyncio.to_thread(command, nowhere)
+    assert away.returncode == 1, away.stderr
+    assert "0 summaries committed, 1 left: cannot open logdir" in away.stdout
+    there = await asyncio.to_thread(command, moto.options())
+    assert (there.returncode, there.stdout) == (0, f"{logdir}: 1 summaries committed\n"), there.stderr
+    again = await asyncio.to_thread(command, moto.options())
+    assert "nothing was left in the spool" in again.stdout
+    bad = await asyncio.to_thread(subprocess.run, [sys.executable, "-m", "asyncsummary", "sync", "--storage-options", "["])
+    assert bad.returncode == 2
+
+
+def _away(**kwargs: object) -> None:
+    from botocore.exceptions import EndpointConnectionError
+
+    raise EndpointConnectionError(endpoint_url="nowhere")
