@@ -84,6 +84,7 @@ class Appender:
         self._is_lost = False
         self._header_bytes = 0
         self._begun: float | None = None
+        self._hurried_at: float | None = None
         self._commit: commit.Commit | None = None
 
     async def open(self, unfinished: Unfinished | None = None) -> None:
@@ -152,8 +153,9 @@ class Appender:
     def hurry(self, seconds: float) -> None:
         """From now on, give up after so many seconds."""
         self._retry = replace(self._retry, window_seconds=min(seconds, self._retry.window_seconds))
+        self._hurried_at = asyncio.get_running_loop().time()
         if self._commit is not None:
-            self._commit.policy = self._retry
+            self._commit.hurry(self._retry, self._hurried_at)
 
     async def close(self) -> None:
         """Give back the storage's sessions."""
@@ -245,13 +247,14 @@ class Appender:
     async def _patiently(self, call: Callable[[], Awaitable[_T]]) -> _T:
         """Call until it works, for as long as retries are allowed."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._retry.window_seconds
+        begun = loop.time()
         for attempt in itertools.count():
             try:
                 return await call()
             except (StorageError, TimeoutError) as error:
                 wait = self._retry.wait(attempt, random.random())
                 retriable = not isinstance(error, StorageError) or error.retriable or isinstance(error, PreconditionFailedError)
+                deadline = (begun if self._hurried_at is None else self._hurried_at) + self._retry.window_seconds
                 if not retriable or loop.time() + wait > deadline:
                     raise _cannot_open(self._folder.url, error, retriable=retriable) from error
                 self._counters.last_error = str(error)

@@ -196,6 +196,12 @@ class Commit:
             case Woken():
                 return self._next_try()
 
+    def hurry(self, policy: RetryPolicy, now: float) -> None:
+        """From now on, give up when the window of this policy is over."""
+        self.policy = policy
+        if self._deadline is not None:
+            self._deadline = min(self._deadline, now + policy.window_seconds)
+
     @property
     def end(self) -> int:
         """The offset at which the segment ends if this batch is stored."""

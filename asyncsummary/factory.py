@@ -53,7 +53,7 @@ def create_file_writer(
         overflow: what a write does when that is reached: "block" awaits room, "raise" raises QueueFullError, "drop_newest" drops it and
             returns False, "drop_oldest" drops older ones. Drops are counted and logged.
         late_steps: what becomes of a scalar whose step is below one of its tag that has gone out: "warn" keeps it and logs once per tag,
-            "keep" keeps it, "drop" drops and counts it.
+            "keep" keeps it, "drop" drops and counts it, "subrun" writes it to the run in the sub folder "late".
         retry_seconds: how long opening, ``flush`` and ``close`` try again before they raise. What was accepted is kept and tried again
             after that, too, until ``close``.
         max_segment_bytes: the most bytes in one event file or object, at least 65,536. By default the writer weighs requests, bytes sent

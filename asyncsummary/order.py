@@ -44,6 +44,16 @@ class LatePolicy(enum.Enum):
     KEEP = "keep"
     WARN = "warn"
     DROP = "drop"
+    SUBRUN = "subrun"
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A batch as the policy leaves it, what of it goes to the late run, and how many scalars came late by tag number."""
+
+    batch: Batch
+    late: Batch | None = None
+    counts: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -53,20 +63,24 @@ class StepTracker:
     policy: LatePolicy
     _highest: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
-    def pass_through(self, batch: Batch) -> tuple[Batch, dict[int, int]]:
-        """Return the batch as the policy leaves it, and how many scalars came late by tag number."""
+    def pass_through(self, batch: Batch) -> "Passed":
+        """Say what becomes of a batch."""
         if not batch.scalars:
-            return batch, {}
+            return Passed(batch)
         self._grow(int(batch.tags.max()) + 1)
         is_late = batch.steps < self._highest[batch.tags]
         np.maximum.at(self._highest, batch.tags, batch.steps)
         if not is_late.any():
-            return batch, {}
+            return Passed(batch)
         numbers, counts = np.unique(batch.tags[is_late], return_counts=True)
         late = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
-        if self.policy is LatePolicy.DROP:
-            batch = _without(batch, is_late)
-        return batch, late
+        match self.policy:
+            case LatePolicy.DROP:
+                return Passed(_without(batch, is_late), None, late)
+            case LatePolicy.SUBRUN:
+                return Passed(_without(batch, is_late), replace(_taken(batch, np.flatnonzero(is_late)), events=()), late)
+            case _:
+                return Passed(batch, None, late)
 
     def _grow(self, size: int) -> None:
         if size > len(self._highest):

@@ -15,6 +15,7 @@ from asyncsummary.columns import Batch
 from asyncsummary.config import Durability, WriterConfig
 from asyncsummary.encode import encode
 from asyncsummary.journal import Attempt
+from asyncsummary.late_run import LateRun
 from asyncsummary.order import LatePolicy, StepTracker, by_step
 from asyncsummary.queue import SummaryQueue
 from asyncsummary.spool import Spool
@@ -26,6 +27,11 @@ _logger = logging.getLogger("asyncsummary")
 _ENCODE_SCALARS = 8192  # about 2 ms of work, then other tasks get a turn
 _ORDER_INLINE = 65_536  # larger batches are put in order in a thread
 _LOOK_SECONDS = 0.1  # how often it is seen to the queue while an append is on its way
+_BECOMES = {
+    LatePolicy.WARN: "it was kept",
+    LatePolicy.DROP: "such points are dropped",
+    LatePolicy.SUBRUN: "such points go to the run 'late' beside it",
+}
 _SPOOL_PAUSE_SECONDS = 30.0  # after the disk refused something
 
 
@@ -44,6 +50,7 @@ class Work:
     kept: int
     recovered: int = 0
     ordered: bool = False
+    late: Batch | None = None
     data: bytes | None = None
     is_spooled: bool = False
     is_sent: bool = False
@@ -53,7 +60,14 @@ class Outflow:
     """The way from the queue to the appender."""
 
     def __init__(
-        self, config: WriterConfig, queue: SummaryQueue, tags: TagTable, counters: Counters, appender: Appender, spool: Spool | None
+        self,
+        config: WriterConfig,
+        queue: SummaryQueue,
+        tags: TagTable,
+        counters: Counters,
+        appender: Appender,
+        spool: Spool | None,
+        late_run: LateRun,
     ) -> None:
         self._config = config
         self._queue = queue
@@ -66,6 +80,7 @@ class Outflow:
         self._spool_again_at = 0.0
         self._is_spooling = False
         self._left = 0
+        self._late_run = late_run
         self.spool = spool
         self.work: Work | None = None
         self.since = 0.0
@@ -80,6 +95,15 @@ class Outflow:
     def in_spool(self) -> int:
         """How many summaries wait in the spool."""
         return self._left if self.spool is None or self._left else self.spool.summaries
+
+    @property
+    def handed_over(self) -> int:
+        """How many late scalars are in the late run, while the batches that they came in are not settled yet."""
+        if self._config.late_steps is not LatePolicy.SUBRUN:
+            return 0
+        held = [work for work in (self.work, *self._behind) if work is not None and work.ordered and work.late is None]
+        in_memory = sum(work.count - work.kept for work in held if not work.is_spooled)
+        return in_memory + (0 if self.spool is None else self.spool.not_kept)
 
     async def open(self) -> None:
         """Open the appender; what earlier processes of this machine have left in the spool is taken over."""
@@ -188,21 +212,28 @@ class Outflow:
         if not work.ordered:
             is_large = work.batch.scalars > _ORDER_INLINE
             ordered = await asyncio.to_thread(by_step, work.batch) if is_large else by_step(work.batch)
-            work.batch = self._sort_out_late(ordered)
-            work.kept = len(work.batch)
-            work.ordered = True
+            self._sort_out_late(work, ordered)
+        if work.late is not None and self._late_run.take(work.late):
+            work.late = None
+        parts = await self._encoded(work.batch)
+        if work.late is not None:
+            parts += await self._encoded(work.late)
+            work.kept = len(work.batch) + len(work.late)
+        work.data = b"".join(parts)
+
+    async def _encoded(self, batch: Batch) -> list[bytes]:
         parts = []
-        for piece in work.batch.pieces(_ENCODE_SCALARS):
+        for piece in batch.pieces(_ENCODE_SCALARS):
             if piece.takes_time:
                 parts.append(await asyncio.to_thread(encode, piece, self._tags.encoded))
             else:
                 parts.append(encode(piece, self._tags.encoded))
                 await asyncio.sleep(0)
-        work.data = b"".join(parts)
+        return parts
 
-    def _sort_out_late(self, ordered: Batch) -> Batch:
-        batch, late = self._tracker.pass_through(ordered)
-        for number, count in late.items():
+    def _sort_out_late(self, work: Work, ordered: Batch) -> None:
+        passed = self._tracker.pass_through(ordered)
+        for number, count in passed.counts.items():
             self._counters.late += count
             if number not in self._told_late and self._tracker.policy is not LatePolicy.KEEP:
                 self._told_late.add(number)
@@ -211,10 +242,10 @@ class Outflow:
                     "erases the points in between",
                     self._config.logdir,
                     self._tags.names[number],
-                    "such points are dropped" if self._tracker.policy is LatePolicy.DROP else "it was kept",
+                    _BECOMES[self._tracker.policy],
                 )
-        self._counters.dropped += len(ordered) - len(batch)
-        return batch
+        work.batch, work.late, work.kept, work.ordered = passed.batch, passed.late, len(passed.batch), True
+        self._counters.dropped += len(ordered) - len(passed.batch) - (0 if passed.late is None else len(passed.late))
 
     async def _append_and_relieve(self, work: Work, data: bytes) -> None:
         """Append, in a task of its own, and look after the queue until that has ended."""

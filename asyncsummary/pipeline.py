@@ -14,6 +14,7 @@ from asyncsummary.appender import Appender, GaveUpError
 from asyncsummary.batch import NEVER, Waiting, due_in
 from asyncsummary.config import WriterConfig
 from asyncsummary.errors import CommitError, FlushTimeoutError, OpenError, PipelineError, SummaryError, WriterClosedError
+from asyncsummary.late_run import LateRun, late_config
 from asyncsummary.outflow import Outflow
 from asyncsummary.queue import SummaryQueue
 from asyncsummary.spool import Spool
@@ -33,15 +34,22 @@ class Pipeline:
     """The task of one writer, from opening to closing, and what other tasks may ask of it. It belongs to one event loop."""
 
     def __init__(
-        self, config: WriterConfig, folder: Folder, tags: TagTable, counters: Counters, wall: Callable[[], float] = time.time
+        self,
+        config: WriterConfig,
+        make_folder: Callable[[str], Folder],
+        tags: TagTable,
+        counters: Counters,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.config = config
         self.counters = counters
         self._wakeup = asyncio.Event()
         self.queue = SummaryQueue(config.limits, config.overflow, config.batch.max_bytes, self._wakeup.set, self._note_overflow)
-        self._appender = Appender(config, folder, counters, wall)
+        self._appender = Appender(config, make_folder(config.logdir), counters, wall)
         spool = None if config.spool_root is None else Spool(config.spool_root, config.logdir, config.max_spool_bytes, wall)
-        self._outflow = Outflow(config, self.queue, tags, counters, self._appender, spool)
+        late = late_config(config)
+        self._late_run = LateRun(lambda: Pipeline(late, make_folder, tags, counters, wall), tags, config.retry.window_seconds)
+        self._outflow = Outflow(config, self.queue, tags, counters, self._appender, spool, self._late_run)
         self._tickets = Tickets()
         self._closing = False
         self._loss: CommitError | None = None
@@ -57,8 +65,8 @@ class Pipeline:
 
     @property
     def uncommitted(self) -> int:
-        """How many accepted summaries are neither committed nor dropped."""
-        return self.queue.accepted - self.queue.settled
+        """How many accepted summaries are neither committed nor dropped, those in the late run included."""
+        return self.queue.accepted - self.queue.settled - self._outflow.handed_over + self._late_run.uncommitted
 
     @property
     def spooled(self) -> int:
@@ -77,10 +85,18 @@ class Pipeline:
 
     async def open(self) -> None:
         """Start the task, if that has not been done, and wait until the logdir is open. Raises OpenError."""
+        self.start()
+        await asyncio.shield(self._opened)
+
+    def start(self) -> None:
+        """Start the task, if that has not been done."""
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name=f"asyncsummary writer of {self.config.logdir}")
             self._task.add_done_callback(self._leave_nobody_waiting)
-        await asyncio.shield(self._opened)
+
+    def hurry(self, seconds: float) -> None:
+        """From now on, give up after so many seconds."""
+        self._appender.hurry(seconds)
 
     def raise_if_dead(self) -> None:
         """Raise PipelineError if the task died."""
@@ -99,8 +115,14 @@ class Pipeline:
         """Wait until all that was accepted before is committed."""
         self.raise_if_dead()
         target = self.queue.accepted
-        if self.queue.settled >= target:
-            return
+        if self.queue.settled < target:
+            await self._flush_up_to(target, timeout)
+        await self._late_run.flush(timeout)
+
+    async def _flush_up_to(self, target: int, timeout: float | None) -> None:
+        if self.ended:
+            error = self.counters.last_error or "its task has ended"
+            raise CommitError(f"flush of {self.config.logdir!r}: {self.uncommitted} summaries are not committed: {error}")
         ticket = self._tickets.add(target)
         self._wakeup.set()
         try:
@@ -128,6 +150,10 @@ class Pipeline:
         if self._task is not None:
             await asyncio.wait([self._task])
         self.raise_if_dead()
+        try:
+            await self._late_run.close()
+        except CommitError as error:
+            self._loss = self._loss or error
         if self._loss is not None:
             loss, self._loss = self._loss, None
             raise loss
@@ -150,6 +176,7 @@ class Pipeline:
         except Exception as error:  # a bug: whoever waits must be told, and nothing more may be accepted
             self._die(error)
         finally:
+            self._late_run.abandon()
             await self._close_storage()
         if left_open or (cut_short and self._lost()):
             how = "left open" if left_open else "still closing"

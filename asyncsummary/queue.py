@@ -112,6 +112,11 @@ class SummaryQueue:
             case Overflow.DROP_OLDEST:
                 return self._drop_oldest_for(size)
 
+    def take_room_anyway(self, size: int) -> None:
+        """Reserve room for one summary, also where there is none: for what had room elsewhere before."""
+        self._free_bytes -= size
+        self._free_summaries -= 1
+
     def unreserve(self, size: int) -> None:
         """Give back the room of one summary that was not put in after all."""
         self._give_back(1, size)

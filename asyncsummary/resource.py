@@ -31,10 +31,10 @@ _running_loop = asyncio._get_running_loop  # None, where get_running_loop would 
 class WriterResource:
     """Opens its logdir at the first use, belongs to that event loop then, and checks and accepts what is written."""
 
-    def __init__(self, name: str, config: WriterConfig, make_folder: Callable[[], Folder] | None = None) -> None:
+    def __init__(self, name: str, config: WriterConfig, make_folder: Callable[[str], Folder] | None = None) -> None:
         self.name = name
         self.config = config
-        self._make_folder = make_folder or (lambda: open_folder(config.logdir, config.storage_options))
+        self._make_folder = make_folder or (lambda logdir: open_folder(logdir, config.storage_options))
         self._tags = TagTable()
         self._counters = Counters()
         self._pipeline: Pipeline | None = None
@@ -147,7 +147,7 @@ class WriterResource:
         pipeline = self._pipeline
         if pipeline is None or pipeline.closed:
             self._note_accepted()
-            pipeline = self._pipeline = Pipeline(self.config, self._make_folder(), self._tags, self._counters)
+            pipeline = self._pipeline = Pipeline(self.config, self._make_folder, self._tags, self._counters)
             self._loop, self._process = _running_loop(), os.getpid()
         try:
             await pipeline.open()

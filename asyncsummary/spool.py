@@ -74,6 +74,11 @@ class Spool:
         """How many summaries wait in it."""
         return sum(chunk.count for file in self._files for chunk in file.chunks)
 
+    @property
+    def not_kept(self) -> int:
+        """How many accepted summaries of what waits in it were not written: their batches were put in without them."""
+        return sum(chunk.count - chunk.kept for file in self._files for chunk in file.chunks)
+
     def has_room(self, size: int) -> bool:
         """Return whether so many bytes more are within the bound."""
         return self.size + size <= self._max_bytes

@@ -168,7 +168,7 @@ async def write_short_trace(writer: FileWriterHandle) -> None:
 async def counted_short_trace(terms: Terms) -> Cost:
     """Return what the short trace costs on counting storage."""
     folder = CountingFolder(terms)
-    await write_short_trace(FileWriterHandle(WriterResource("counting", WriterConfig("counting:run"), lambda: folder)))
+    await write_short_trace(FileWriterHandle(WriterResource("counting", WriterConfig("counting:run"), lambda logdir: folder)))
     return folder.cost
 
 
@@ -182,7 +182,7 @@ async def on_moto() -> tuple[Cost, Cost]:
         server.make_bucket("cost")
         async with FaultProxy(server.url) as proxy:
             writer = FileWriterHandle(
-                WriterResource("moto", WriterConfig("s3://cost/run"), lambda: open_folder("s3://cost/run", server.options(proxy.url)))
+                WriterResource("moto", WriterConfig("s3://cost/run"), lambda logdir: open_folder(logdir, server.options(proxy.url)))
             )
             await write_short_trace(writer)
             folder = open_folder("s3://cost/run", server.options())

@@ -46,16 +46,22 @@ def test_events_stay_where_they_are() -> None:
 def test_late_steps(policy: LatePolicy) -> None:
     """A step below one of its tag in an earlier batch is late; equal ones and other tags are not."""
     tracker = StepTracker(policy)
-    first, late = tracker.pass_through(batch_of([(0, 5), (1, 1), (0, 7)]))
-    assert late == {}
-    assert len(first) == 3
-    second, late = tracker.pass_through(batch_of([(0, 6), (0, 7), (1, 1), (2, -5), (0, 2), (1, 0)], ((1, b"a"), (6, b"b"))))
-    assert late == {0: 2, 1: 1}
-    if policy is LatePolicy.DROP:
-        assert rows_of(second) == [(0, 7, 1), (1, 1, 2), (2, -5, 3)]
-        assert second.events == ((0, b"a"), (3, b"b"))
+    first = tracker.pass_through(batch_of([(0, 5), (1, 1), (0, 7)]))
+    assert first.counts == {}
+    assert (len(first.batch), first.late) == (3, None)
+    second = tracker.pass_through(batch_of([(0, 6), (0, 7), (1, 1), (2, -5), (0, 2), (1, 0)], ((1, b"a"), (6, b"b"))))
+    assert second.counts == {0: 2, 1: 1}
+    if policy in {LatePolicy.DROP, LatePolicy.SUBRUN}:
+        assert rows_of(second.batch) == [(0, 7, 1), (1, 1, 2), (2, -5, 3)]
+        assert second.batch.events == ((0, b"a"), (3, b"b"))
     else:
-        assert len(second) == 8
+        assert len(second.batch) == 8
+    if policy is LatePolicy.SUBRUN:
+        assert second.late is not None
+        assert rows_of(second.late) == [(0, 6, 0), (0, 2, 4), (1, 0, 5)]
+        assert second.late.events == ()
+    else:
+        assert second.late is None
 
 
 @given(st.lists(many_rows, max_size=6))
@@ -65,16 +71,16 @@ def test_dropping_leaves_no_step_going_down(batches: list[list[tuple[int, int]]]
     highest: dict[int, int] = {}
     kept = dropped = 0
     for rows in batches:
-        batch, late = tracker.pass_through(by_step(batch_of(rows)))
-        for tag, step, _ in rows_of(batch):
+        passed = tracker.pass_through(by_step(batch_of(rows)))
+        for tag, step, _ in rows_of(passed.batch):
             assert step >= highest.get(tag, step)
             highest[tag] = step
-        kept += len(batch)
-        dropped += sum(late.values())
+        kept += len(passed.batch)
+        dropped += sum(passed.counts.values())
     assert sum(map(len, batches)) == kept + dropped
 
 
 def test_an_empty_batch() -> None:
     """Events alone have no steps to track."""
-    batch, late = StepTracker(LatePolicy.DROP).pass_through(batch_of([], ((0, b"event"),)))
-    assert (len(batch), late) == (1, {})
+    passed = StepTracker(LatePolicy.DROP).pass_through(batch_of([], ((0, b"event"),)))
+    assert (len(passed.batch), passed.counts) == (1, {})

@@ -18,7 +18,7 @@ async def main(logdir: str, spool_dir: str, first: int, when: str, passing: int)
     """Write a hundred scalars in batches of ten; after some appends one hangs, for ever."""
     script = Script().passing("append", 1 + passing).then(Fault("append", When[when]))
     config = WriterConfig(logdir, batch=BatchPolicy(9, 0.05, 1 << 20), spool_root=Path(spool_dir), durability=Durability.SPOOL)
-    resource = WriterResource("child", config, lambda: FaultyFolder(open_folder(logdir), script))
+    resource = WriterResource("child", config, lambda url: FaultyFolder(open_folder(url), script))
     writer = FileWriterHandle(resource)
     await writer.init()
     for step in range(first, first + 100):

@@ -51,13 +51,20 @@ class Bench:
             max_spool_bytes=max_spool_bytes,
             durability=durability,
         )
-        folder = FaultyFolder(MemoryFolder("run", self.disk, self.growth), self.script)
-        return FileWriterHandle(WriterResource("test", config, lambda: folder))
+        return FileWriterHandle(WriterResource("test", config, self._folder))
+
+    def _folder(self, logdir: str) -> FaultyFolder:
+        return FaultyFolder(MemoryFolder(logdir.removeprefix("in-memory:"), self.disk, self.growth), self.script)
 
     @property
     def names(self) -> list[str]:
-        """The segments on the disk."""
-        return sorted(self.disk.content)
+        """The segments of the run on the disk."""
+        return sorted(name for name in self.disk.content if name.count("/") == 1)
+
+    def late(self) -> list[tuple[str, int, float]]:
+        """All scalars in the late run, in the order of reading."""
+        names = sorted(name for name in self.disk.content if name.startswith("run/late/"))
+        return scalars_of([event for name in names for event in events_in(self.disk.content[name])])
 
     def events(self) -> list[Event]:
         """All events on the disk, in the order of reading."""

@@ -1,0 +1,90 @@
+"""Where do scalars go that came too late, if they are to be kept and to erase nothing? Into a run of their own, in the folder ``late``.
+
+TensorBoard shows it as a run beside the one that they belong to; docs/late_steps.md says why there. It has a pipeline of its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from asyncsummary.columns import Batch
+from asyncsummary.config import Durability, WriterConfig
+from asyncsummary.errors import CommitError
+from asyncsummary.order import LatePolicy
+from asyncsummary.tags import TagTable
+
+if TYPE_CHECKING:
+    from asyncsummary.pipeline import Pipeline
+
+FOLDER = "late"
+
+
+def late_config(config: WriterConfig) -> WriterConfig:
+    """Return the configuration of the late run of a writer. It has no end of retries but the writer's own."""
+    return replace(
+        config,
+        logdir=f"{config.logdir.rstrip('/')}/{FOLDER}",
+        late_steps=LatePolicy.KEEP,
+        retry=replace(config.retry, window_seconds=float("inf")),
+        durability=Durability.COMMIT,
+    )
+
+
+class LateRun:
+    """The late run of a writer; nothing is opened, and no folder made, before the first late scalar."""
+
+    def __init__(self, make_pipeline: Callable[[], "Pipeline"], tags: TagTable, retry_seconds: float) -> None:
+        self._make_pipeline = make_pipeline
+        self._tags = tags
+        self._retry_seconds = retry_seconds
+        self._pipeline: Pipeline | None = None
+
+    @property
+    def uncommitted(self) -> int:
+        """How many scalars were taken and are neither committed nor dropped."""
+        return 0 if self._pipeline is None else self._pipeline.uncommitted
+
+    def take(self, batch: Batch) -> bool:
+        """Accept late scalars, all or, as False says, none: if the writer's event loop is ending. Never waits."""
+        if self._pipeline is None:
+            self._pipeline = self._make_pipeline()
+            self._pipeline.start()
+        if self._pipeline.closed:
+            return False
+        queue = self._pipeline.queue
+        columns = zip(batch.tags.tolist(), batch.steps.tolist(), batch.values.tolist(), batch.times.tolist(), strict=True)
+        for tag, step, value, time in columns:
+            size = self._tags.sizes[tag]
+            queue.take_room_anyway(size)  # they had room in the writer's own queue until now
+            queue.put_scalar(tag, step, value, time, size)
+        return True
+
+    async def flush(self, timeout: float | None) -> None:
+        """Wait until all that was taken is committed."""
+        if self._pipeline is not None:
+            await self._pipeline.flush(timeout)
+
+    def abandon(self) -> None:
+        """Let it finish by itself, as the writer's own pipeline has."""
+        if self._pipeline is not None and not self._pipeline.closed:
+            self._pipeline.hurry(self._retry_seconds)
+            self._pipeline.abandon()
+
+    async def close(self) -> None:
+        """Commit what was taken, within the writer's retry window.
+
+        Raises:
+            CommitError: something is not committed.
+        """
+        pipeline = self._pipeline
+        if pipeline is None:
+            return
+        pipeline.hurry(self._retry_seconds)
+        await pipeline.close()
+        if pipeline.uncommitted > pipeline.spooled:
+            raise CommitError(
+                f"closed {pipeline.config.logdir!r} with {pipeline.uncommitted} late summaries not committed: "
+                f"{pipeline.counters.last_error or 'it could not be opened'}",
+                uncommitted=pipeline.uncommitted,
+                retriable=False,
+            )
