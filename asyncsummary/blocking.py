@@ -38,6 +38,7 @@ class FileWriter:
         max_pending_bytes: int = MAX_PENDING_BYTES,
         overflow: str = "block",
         retry_seconds: float = RETRY_SECONDS,
+        spool_dir: "str | os.PathLike[str] | bool | None" = None,
     ) -> None:
         self._writer = file_writer.FileWriter(
             logdir,
@@ -51,6 +52,7 @@ class FileWriter:
             max_pending_bytes=max_pending_bytes,
             overflow=overflow,
             retry_seconds=retry_seconds,
+            spool_dir=spool_dir,
         )
         background.close_at_exit(self, self._writer.close)
 

@@ -35,8 +35,8 @@ class FileWriter:
     is.
 
     Args:
-        logdir: as for ``create_file_writer``; so are ``resume``, ``storage_options``, ``max_pending_bytes``, ``overflow`` and
-            ``retry_seconds``.
+        logdir: as for ``create_file_writer``; so are ``resume``, ``storage_options``, ``max_pending_bytes``, ``overflow``,
+            ``retry_seconds`` and ``spool_dir``.
         graph: a graph to write first, at step 0: a GraphDef or a tf.Graph. A MetaGraphDef that holds it follows.
         max_queue: write when more than so many events wait. Default 10 for local logdirs; remote ones go by time and bytes only.
         flush_secs: write at the latest so many seconds after the first waiting event. Default 120, for remote logdirs 10.
@@ -64,6 +64,7 @@ class FileWriter:
         max_pending_bytes: int = MAX_PENDING_BYTES,
         overflow: str = "block",
         retry_seconds: float = RETRY_SECONDS,
+        spool_dir: "str | os.PathLike[str] | bool | None" = None,
     ) -> None:
         config = make_config(
             logdir,
@@ -76,6 +77,7 @@ class FileWriter:
             overflow=overflow,
             late_steps="keep",
             retry_seconds=retry_seconds,
+            spool_dir=spool_dir,
             session_start=session is not None,
             first_at_once=session is None,
         )

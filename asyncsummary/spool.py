@@ -12,6 +12,7 @@ import os
 import re
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
@@ -85,7 +86,11 @@ class Spool:
 
     async def adopt(self) -> int:
         """Take over what processes that are gone have left; return how many summaries that is."""
-        found = await asyncio.to_thread(self._adopt)
+        try:
+            found = await asyncio.to_thread(self._adopt)
+        except OSError as error:
+            _logger.warning("the spool in %s cannot be read: %s", self.folder, error)
+            return 0
         self._files.extendleft(reversed(found))
         return sum(chunk.count for file in found for chunk in file.chunks)
 
@@ -192,11 +197,14 @@ def _next_chunks(file: SpoolFile) -> list[Chunk]:
 
 
 def default_root() -> Path:
-    """Return where spools are by default: in the user's cache."""
-    if sys.platform == "darwin":
-        cache = Path.home() / "Library" / "Caches"
-    else:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    """Return where spools are by default: in the user's cache, or for a user without a home beside other temporary files."""
+    try:
+        if sys.platform == "darwin":
+            cache = Path.home() / "Library" / "Caches"
+        else:
+            cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        cache = Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
     return cache / "asyncsummary" / "spool"
 
 

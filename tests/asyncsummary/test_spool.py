@@ -219,3 +219,10 @@ def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert one.name.startswith("s3_b_events_run-")
     monkeypatch.setenv("XDG_CACHE_HOME", "/some/cache")
     assert default_root() == Path("/some/cache/asyncsummary/spool")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", no_home)
+    assert default_root().parts[-3].startswith("cache-")
+
+
+def no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
