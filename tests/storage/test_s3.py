@@ -17,7 +17,7 @@ from asyncsummary_storage import (
     TransientError,
     open_folder,
 )
-from asyncsummary_storage.s3 import _translated
+from asyncsummary_storage.s3_errors import translated
 from tests.support.proxy import FaultProxy, Loss
 from tests.support.servers import MotoServer, free_port
 
@@ -117,7 +117,7 @@ async def test_opening_again_after_closing(moto: MotoServer) -> None:
     folder = open_folder(new_url(), {**moto.options(), "config_kwargs": {"read_timeout": 7}})
     for _ in range(2):
         await folder.open()
-        assert folder._store._fs.config_kwargs["read_timeout"] == 7  # type: ignore[attr-defined]
+        assert folder._store._client.fs.config_kwargs["read_timeout"] == 7  # type: ignore[attr-defined]
         await folder.close()
 
 
@@ -128,13 +128,13 @@ async def test_long_listings(moto: MotoServer) -> None:
     await folder.open()
     for index in range(5):
         await folder.segment(f"a{index}").append(b"x", NOTHING)
-    store = folder._store  # type: ignore[attr-defined]  # a smaller page than S3's thousand
-    call = store._fs._call_s3
+    fs = folder._store._client.fs  # type: ignore[attr-defined]  # a smaller page than S3's thousand
+    call = fs._call_s3
 
     async def small_pages(method: str, **kwargs: Any) -> Any:
         return await call(method, **({**kwargs, "MaxKeys": 2} if method == "list_objects_v2" else kwargs))
 
-    store._fs._call_s3 = small_pages
+    fs._call_s3 = small_pages
     assert [f"a{index}" for index in range(5)] == [entry.name for entry in await folder.entries()]
     await folder.close()
 
@@ -175,4 +175,4 @@ def test_error_codes(code: str, status: int, sent: bool, kind: type[Exception]) 
 
     error = OSError(5, "what s3fs makes of it")
     error.__cause__ = AnswerError(code, status)
-    assert kind is type(_translated(error, "s3://b/k", "b", sent=sent))
+    assert kind is type(translated(error, "s3://b/k", "b", sent=sent))
