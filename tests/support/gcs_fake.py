@@ -77,6 +77,11 @@ class GCSFake:
         """Return storage_options for this server, or for a proxy before it."""
         return {"token": "anon", "endpoint_url": url or self.url, "project": "p"}
 
+    def overwrite(self, bucket: str, key: str, content: bytes) -> None:
+        """Replace an object whatever it was, as another writer would."""
+        self.buckets[bucket][key] = _Object(content)
+        self.history.append((key, content))
+
     @web.middleware
     async def _before(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         self.requests.append(f"{request.method} {request.path}")

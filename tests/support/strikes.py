@@ -18,6 +18,7 @@ class How(enum.Enum):
     ANSWER = "answered with a status and a code, without effect"
     ANSWER_AFTER = "carried out, and answered with a status and a code"
     DAMAGED = "its body arrives with a flipped bit"
+    MEANWHILE = "carried out after something else has happened"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Strike:
     status: int = 500
     code: str = "InternalError"
     headers: dict[str, str] = field(default_factory=dict)
+    happens: Callable[[], object] = lambda: None
 
 
 LOST = Strike(How.LOST)
@@ -79,6 +81,9 @@ class Strikes:
         strike = self.next(operation, request.method)
         body = await request.read()
         if strike is None:
+            return await handle(body)
+        if strike.how is How.MEANWHILE:
+            strike.happens()
             return await handle(body)
         if strike.how is How.DAMAGED:
             return await handle(bytes([body[0] ^ 1]) + body[1:])
