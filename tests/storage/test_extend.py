@@ -189,7 +189,8 @@ async def test_cancelling_at_any_request(at_request: tuple[Place, str], how: How
         segment, end, content = await begun(folder)
         struck.strikes.then(operation, Strike(how))
         task = asyncio.create_task(segment.extend(b"one ", end))
-        await struck.strikes.hanging.wait()
+        async with asyncio.timeout(20):
+            await struck.strikes.hanging.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

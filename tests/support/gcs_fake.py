@@ -62,7 +62,7 @@ class GCSFake:
         # A key's slashes come quoted, but aiohttp routes by the unquoted path.
         app.router.add_post("/storage/v1/b/{bucket}/o/{key:.+}/compose", self._compose)
         app.router.add_delete("/storage/v1/b/{bucket}/o/{key:.+}", self._delete)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()

@@ -93,7 +93,7 @@ class Strikes:
             return answer(strike)
         if strike.how in {How.HANG, How.HANG_AFTER}:
             self.hanging.set()
-            await asyncio.Event().wait()  # until the server is stopped
+            await asyncio.Event().wait()  # until the client goes away, or the server is stopped
         assert request.transport is not None
         request.transport.abort()
         return web.Response()
