@@ -19,9 +19,9 @@ from asyncsummary_storage.errors import (
     TransientError,
     UnsupportedError,
 )
-from asyncsummary_storage.objects import ObjectSegment
+from asyncsummary_storage.objects import ObjectFolder
 from asyncsummary_storage.position import NOTHING, Position
-from asyncsummary_storage.protocols import Entry, Growth, Segment, Terms
+from asyncsummary_storage.protocols import Entry, Growth, Terms
 
 _T = TypeVar("_T")
 
@@ -32,11 +32,16 @@ TRUE_APPEND = frozenset({"memory", "sftp", "ssh", "sshfs"})
 class FsspecStore:
     """The requests of ``ObjectStore`` on an fsspec filesystem."""
 
-    def __init__(self, url: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, url: str, scheme: str, options: Mapping[str, Any]) -> None:
         self._url = url
+        self._appends = scheme in TRUE_APPEND
         self._options = dict(options)
         self._fs: Any = None
-        self.root = ""
+        self._root = ""
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(Growth.IN_PLACE if self._appends else Growth.REWRITE)
 
     async def connect(self, prefix: str) -> None:
         await self.run(self._connect)
@@ -45,10 +50,10 @@ class FsspecStore:
         import fsspec
 
         if self._fs is None:
-            self._fs, self.root = fsspec.core.url_to_fs(self._url, skip_instance_cache=True, **self._options)
-        if self._fs.exists(self.root) and not self._fs.isdir(self.root):
+            self._fs, self._root = fsspec.core.url_to_fs(self._url, skip_instance_cache=True, **self._options)
+        if self._fs.exists(self._root) and not self._fs.isdir(self._root):
             raise NotAFolderError(f"{self._url}: a file is where this folder should be")
-        self._fs.makedirs(self.root, exist_ok=True)
+        self._fs.makedirs(self._root, exist_ok=True)
 
     async def entries(self, prefix: str) -> list[Entry]:
         return await self.run(self._list)
@@ -56,7 +61,7 @@ class FsspecStore:
     def _list(self) -> list[Entry]:
         self._fs.invalidate_cache()
         try:
-            found = self._fs.ls(self.root, detail=True)
+            found = self._fs.ls(self._root, detail=True)
         except FileNotFoundError:  # storages without folders have none before the first file
             return []
         files = (item for item in found if item["type"] == "file")
@@ -87,12 +92,19 @@ class FsspecStore:
         self._fs.pipe_file(self._path(key), content)
         return self._ending(key, len(content))
 
-    def append(self, key: str, data: bytes, at: Position) -> Position:
-        """Append by the filesystem's own mode "ab". Blocking."""
+    async def extend(self, key: str, data: bytes, at: Position) -> Position:
+        return await self.run(self._append, key, data, at)
+
+    def _append(self, key: str, data: bytes, at: Position) -> Position:
+        """Append by the filesystem's own mode "ab"."""
         self._require(key, at)
         with self._fs.open(self._path(key), "ab") as file:
             file.write(data)
         return self._ending(key, at.offset + len(data))
+
+    async def sweep(self, prefix: str, older_than_seconds: float, also_of: str | None) -> int:
+        """Appends leave nothing behind here."""
+        return 0
 
     async def disconnect(self) -> None:
         """fsspec closes its sessions when the filesystem is collected."""
@@ -104,7 +116,7 @@ class FsspecStore:
             return await asyncio.to_thread(call, *args)
 
     def _path(self, key: str) -> str:
-        return f"{self.root.rstrip('/')}/{key}"
+        return f"{self._root.rstrip('/')}/{key}"
 
     def _require(self, key: str, at: Position) -> None:
         now = self._head(key)
@@ -121,47 +133,11 @@ class FsspecStore:
         return now
 
 
-class AppendedSegment(ObjectSegment):
-    """A file that the filesystem itself appends to."""
-
-    growth = Growth.IN_PLACE
-
-    def __init__(self, store: FsspecStore, key: str, name: str) -> None:
-        super().__init__(store, key, name)
-        self._files = store
-
-    async def append(self, data: bytes, at: Position) -> Position:
-        return await self._files.run(self._files.append, self._key, data, at)
-
-
-class FsspecFolder:
+class FsspecFolder(ObjectFolder):
     """A folder on any filesystem that fsspec knows."""
 
     def __init__(self, url: str, scheme: str, options: Mapping[str, Any]) -> None:
-        self._url = url
-        self._scheme = scheme
-        self._store = FsspecStore(url, options)
-
-    @property
-    def url(self) -> str:
-        return self._url
-
-    @property
-    def terms(self) -> Terms:
-        return Terms(Growth.IN_PLACE if self._scheme in TRUE_APPEND else Growth.REWRITE)
-
-    async def open(self) -> None:
-        await self._store.connect("")
-
-    async def entries(self) -> list[Entry]:
-        return sorted(await self._store.entries(""), key=lambda entry: entry.name)
-
-    def segment(self, name: str) -> Segment:
-        kind = AppendedSegment if self._scheme in TRUE_APPEND else ObjectSegment
-        return kind(self._store, name, name)
-
-    async def close(self) -> None:
-        await self._store.disconnect()
+        super().__init__(FsspecStore(url, scheme, options), url, "")
 
 
 def _version(info: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@
         ├── ContainerMissingError the bucket does not exist; buckets are never created here
         ├── NotAFolderError       something that is not a folder is where the folder should be
         ├── SegmentMissingError   what was to be read is not there
+        ├── SegmentFullError      the storage takes no more appends to this segment; others are as good as before
         └── UnsupportedError      unknown URL scheme, missing package, or a storage on which appends cannot be made safe
 """
 
@@ -71,6 +72,10 @@ class NotAFolderError(PermanentError):
 
 class SegmentMissingError(PermanentError):
     """The segment to read does not exist."""
+
+
+class SegmentFullError(PermanentError):
+    """This segment takes no more appends; whoever appends goes on in another one."""
 
 
 class UnsupportedError(PermanentError):

@@ -1,198 +1,190 @@
-"""How does Google Cloud Storage answer the requests of ``ObjectStore``? Through gcsfs, one try each, every error mapped here.
+"""How does Google Cloud Storage answer the requests of ``ObjectStore``? Whole uploads under a precondition, and extends by composing.
 
-gcsfs' plain class is used: its newer default class asks a gRPC service for the kind of bucket first, which takes minutes behind an
-emulator or a proxy. Uploads are "media" uploads, since gcsfs' multipart form has a fixed boundary that a payload may contain.
+Uploads are "media" uploads, since gcsfs' multipart form has a fixed boundary that a payload may contain. An extend uploads the new bytes
+as an object of their own, the tail, composes the object and the tail into the object, and deletes the tail. Only the composing can have
+an unknown outcome.
 """
 
-import asyncio
-import contextlib
-import importlib
-import inspect
+import hashlib
 import json
-import sys
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+import logging
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from asyncsummary_storage.errors import (
-    AccessDeniedError,
     ContainerMissingError,
     OutcomeUnknownError,
     PermanentError,
     PreconditionFailedError,
     SegmentMissingError,
     StorageError,
-    ThrottledError,
     TransientError,
     UnsupportedError,
 )
+from asyncsummary_storage.extending import given_up, is_final, tidied
+from asyncsummary_storage.gcs_client import GCSClient
+from asyncsummary_storage.http_times import time_there
 from asyncsummary_storage.position import NOTHING, Position
-from asyncsummary_storage.protocols import Entry
+from asyncsummary_storage.protocols import Entry, Growth, Terms
 
-_REFRESH_BEFORE = timedelta(minutes=4)
+logger = logging.getLogger(__name__)
+
+TAILS = ".asyncsummary-tails/"
+"""Where the tails are, from the bucket's root: outside of any logdir, so that no reader lists them, and for one lifecycle rule."""
 
 
 class GCSStore:
-    """One bucket. ``options`` go to ``gcsfs.GCSFileSystem``, whose own reading of Google's credentials applies.
+    """One bucket. ``options`` go to ``gcsfs.GCSFileSystem``, whose own reading of Google's credentials applies."""
 
-    With STORAGE_EMULATOR_HOST set and no token given, requests are anonymous, as emulators expect.
-    """
+    extend_from = 256 * 1024
+    """Below this one upload of everything is cheaper than two requests, and takes no longer."""
 
     def __init__(self, bucket: str, options: Mapping[str, Any], emulator: str | None = None) -> None:
         self._bucket = bucket
-        self._options = dict(options)
-        if emulator and "token" not in self._options:
-            self._options["token"] = "anon"
-        self._fs: Any = None
-        self._send: Any = None
+        self._client = GCSClient(bucket, options, emulator)
+        self._extends = False
+
+    @property
+    def terms(self) -> Terms:
+        # Google's limit of one write per second and object; what is served without TLS is an emulator, which has none.
+        pause = 0.0 if self._client.location.startswith("http://") else 1.0
+        if not self._extends:
+            return Terms(Growth.REWRITE, seconds_between_writes=pause)
+        return Terms(Growth.REWRITE, self.extend_from, extend_requests=2, seconds_between_writes=pause)
 
     async def connect(self, prefix: str) -> None:
-        if self._fs is None:
-            core = await _import_gcsfs()
-            with self._mapped(f"gs://{self._bucket}", sent=False):
-                try:
-                    self._fs = await asyncio.to_thread(self._make, core)
-                except (KeyError, ValueError, TypeError) as error:  # what a malformed key file leads to, by way of several libraries
-                    raise _denied(f"gs://{self._bucket}: {type(error).__name__}: {error}", self._bucket) from error
-        with self._mapped(f"gs://{self._bucket}/{prefix}", sent=False):
-            await self._call("GET", "b/{}/o", self._bucket, prefix=prefix, maxResults=1)
-
-    def _make(self, core: Any) -> Any:
-        import aiohttp
-
-        options = {"requests_timeout": aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=20), "project": "", **self._options}
-        # Looking for credentials may ask Google's metadata server and block, so this runs in a thread.
-        fs = core.GCSFileSystem(asynchronous=True, skip_instance_cache=True, **options)
-        self._send = inspect.unwrap(core.GCSFileSystem._request)  # gcsfs' method without its decorator, which retries for 33 s
-        return fs
+        await self._client.connect()
+        await self._client.call(json.loads, "GET", "b/{}/o", self._bucket, where=self._url(prefix), prefix=prefix, maxResults=1)
+        self._extends = True
 
     async def entries(self, prefix: str) -> list[Entry]:
-        entries: list[Entry] = []
+        return [Entry(item["name"].removeprefix(prefix), int(item["size"])) async for item in self._items(prefix)]
+
+    async def _items(self, prefix: str) -> AsyncIterator[Any]:
         token: str | None = None
         while True:
-            with self._mapped(f"gs://{self._bucket}/{prefix}", sent=False):
-                answer = await self._call("GET", "b/{}/o", self._bucket, prefix=prefix, delimiter="/", pageToken=token)
-                page = json.loads(answer)
-            entries += [Entry(item["name"].removeprefix(prefix), int(item["size"])) for item in page.get("items", ())]
+            query: dict[str, Any] = {"prefix": prefix, "delimiter": "/", "pageToken": token}
+            page = await self._client.call(json.loads, "GET", "b/{}/o", self._bucket, where=self._url(prefix), **query)
+            for item in page.get("items", ()):
+                if item["name"] != prefix:  # the folder's own marker, which consoles make
+                    yield item
             token = page.get("nextPageToken")
-            if not token:
-                return entries
+            if token is None:
+                return
 
     async def head(self, key: str) -> Position:
         try:
-            with self._mapped(self._url(key), sent=False):
-                return _position(await self._call("GET", "b/{}/o/{}", self._bucket, key))
+            return await self._client.call(_position, "GET", "b/{}/o/{}", self._bucket, key, where=self._url(key), of_object=True)
         except SegmentMissingError:
             return NOTHING
 
     async def get(self, key: str, start: int, stop: int) -> bytes:
-        with self._mapped(self._url(key), sent=False):
-            return await self._call("GET", "b/{}/o/{}", self._bucket, key, alt="media", headers={"Range": f"bytes={start}-{stop - 1}"})
+        query: dict[str, Any] = {"alt": "media", "headers": {"Range": f"bytes={start}-{stop - 1}"}}
+        return await self._client.call(bytes, "GET", "b/{}/o/{}", self._bucket, key, where=self._url(key), of_object=True, **query)
 
     async def put(self, key: str, content: bytes, replacing: Position) -> Position:
-        upload = f"{self._fs._location}/upload/storage/v1/b/{self._bucket}/o"
-        condition = replacing.version if replacing.exists else "0"
-        with self._mapped(self._url(key), sent=True):
-            answer = await self._call(
+        return await self._upload(key, content, sent=True, ifGenerationMatch=replacing.version if replacing.exists else "0")
+
+    async def extend(self, key: str, data: bytes, at: Position) -> Position:
+        tail = f"{_tails_of(key)}-{uuid.uuid4().hex}"
+        try:
+            try:
+                # A name that nobody else has needs no precondition, and what became of it is of no interest if no answer comes.
+                stored = await self._upload(tail, data, sent=False)
+                return await self._compose(key, at, tail, stored)
+            finally:
+                # Also where the outcome is unknown: what was composed does not need it any more, and what was not never will be.
+                await tidied(self._delete(tail), self._url(tail))
+        except PermanentError as error:
+            if not is_final(error):
+                raise
+            self._extends = False
+            raise given_up(self._url(key), error) from error
+
+    async def _compose(self, key: str, at: Position, tail: str, stored: Position) -> Position:
+        sources = [{"name": name, "generation": version} for name, version in ((key, at.version), (tail, stored.version))]
+        body = {"sourceObjects": sources, "destination": {"contentType": "application/octet-stream"}}
+        try:
+            end = await self._client.call(
+                _position,
                 "POST",
-                upload,
-                uploadType="media",
-                name=key,
-                ifGenerationMatch=condition,
-                data=content,
-                headers={"Content-Type": "application/octet-stream"},
+                "b/{}/o/{}/compose",
+                self._bucket,
+                key,
+                where=self._url(key),
+                sent=True,
+                ifGenerationMatch=at.version,
+                json=body,
             )
-            return _position(answer)
+        except ContainerMissingError as error:
+            raise await self._what_is_missing(key, at, tail) from error
+        due = at.offset + stored.offset
+        if end.offset != due:
+            raise OutcomeUnknownError(f"{self._url(key)}: has {end.offset} bytes where {due} were due")
+        return end
+
+    async def _what_is_missing(self, key: str, at: Position, tail: str) -> StorageError:
+        """Find out what a 404 to composing means; nothing was stored."""
+        if await self.head(key) != at:
+            return PreconditionFailedError(f"{self._url(key)}: the object's generation is another, or it has disappeared")
+        if not (await self.head(tail)).exists:
+            return TransientError(f"{self._url(tail)}: somebody has deleted what was to be composed")
+        return UnsupportedError(f"{self._url(key)}: this storage does not compose objects")
+
+    async def _upload(self, key: str, content: bytes, *, sent: bool, **condition: Any) -> Position:
+        return await self._client.call(
+            _position,
+            "POST",
+            f"{self._client.location}/upload/storage/v1/b/{self._bucket}/o",
+            where=self._url(key),
+            sent=sent,
+            uploadType="media",
+            name=key,
+            data=content,
+            headers={"Content-Type": "application/octet-stream"},
+            **condition,
+        )
+
+    async def _delete(self, key: str) -> None:
+        await self._client.call(bytes, "DELETE", "b/{}/o/{}", self._bucket, key, where=self._url(key), of_object=True)
+
+    async def sweep(self, prefix: str, older_than_seconds: float, also_of: str | None) -> int:
+        swept = 0
+        try:
+            async for tail in self._items(_tails_under(prefix)):
+                age = (time_there(self._client.date()) - datetime.fromisoformat(tail["timeCreated"])).total_seconds()
+                if age > older_than_seconds or (also_of is not None and tail["name"].startswith(_tails_of(also_of))):
+                    await self._delete(tail["name"])
+                    swept += 1
+        except PermanentError as error:  # no permission to list or delete there
+            logger.debug("%s: tails are not swept: %s", self._url(prefix), error)
+        return swept
 
     async def disconnect(self) -> None:
-        fs, self._fs = self._fs, None
-        if fs is not None and fs._session is not None:
-            await fs._session.close()
-
-    async def _call(self, method: str, path: str, *args: str, **kwargs: Any) -> bytes:
-        await self._refresh_credentials()
-        _status, _headers, _info, content = await self._send(self._fs, method, path, *args, **kwargs)
-        return bytes(content)
-
-    async def _refresh_credentials(self) -> None:
-        """Renew a token that is about to run out, in a thread: gcsfs would do it on the event loop, by a blocking request."""
-        credentials = self._fs.credentials.credentials
-        expiry = getattr(credentials, "expiry", None)
-        if expiry is not None and expiry - datetime.now(UTC).replace(tzinfo=None) < _REFRESH_BEFORE:
-            await asyncio.to_thread(self._fs.credentials.maybe_refresh, int(_REFRESH_BEFORE.total_seconds()))
+        await self._client.disconnect()
+        self._extends = False
 
     def _url(self, key: str) -> str:
         return f"gs://{self._bucket}/{key}"
 
-    @contextlib.contextmanager
-    def _mapped(self, where: str, *, sent: bool) -> Iterator[None]:
-        """Turn the errors of gcsfs, google-auth and aiohttp into ours. ``sent``: the request may have had an effect."""
-        try:
-            yield
-        except (StorageError, asyncio.CancelledError):
-            raise
-        except Exception as error:  # the border: whatever a client library raises becomes one of ours, with its cause
-            raise _translated(error, where, self._bucket, sent=sent) from error
+
+def _tails_under(prefix: str) -> str:
+    """Return the prefix of all tails of a folder. Names are hashed: they must not look like what readers search for."""
+    return f"{TAILS}{_digest(prefix)}/"
+
+
+def _tails_of(key: str) -> str:
+    """Return what the names of all tails of an object begin with."""
+    folder, slash, _ = key.rpartition("/")
+    return f"{_tails_under(folder + slash)}{_digest(key)}"
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def _position(metadata: bytes) -> Position:
     fields = json.loads(metadata)
     return Position(int(fields["size"]), str(fields["generation"]))
-
-
-def _translated(error: Exception, where: str, bucket: str, *, sent: bool) -> StorageError:
-    said = f"{where}: {type(error).__name__}: {error}"
-    status = _status(error)
-    if status == 412:
-        return PreconditionFailedError(f"{where}: the object's generation is another")
-    if status == 404:
-        # An upload or a listing finds everything but the bucket by itself; for other requests it is the object that is missing.
-        if sent or where.endswith("/") or where == f"gs://{bucket}":
-            return ContainerMissingError(f"{where}: there is no bucket {bucket!r}; create it, or correct the logdir")
-        return SegmentMissingError(said)
-    if status == 429:
-        return ThrottledError(said)
-    if status in {401, 403} or _is_credentials_problem(error):
-        return _denied(said, bucket)
-    if status is not None and 400 <= status < 500 and status != 408:
-        return PermanentError(said)
-    if status == 503 or not sent or _never_connected(error):
-        return TransientError(said)
-    return OutcomeUnknownError(said)
-
-
-def _denied(said: str, bucket: str) -> AccessDeniedError:
-    return AccessDeniedError(
-        f"{said}. Run 'gcloud auth application-default login', set GOOGLE_APPLICATION_CREDENTIALS or storage_options={{'token': ...}}, "
-        f"and see that they may list, read and write objects in bucket {bucket!r}"
-    )
-
-
-def _status(error: Exception) -> int | None:
-    """Return the HTTP status that gcsfs turned into various exceptions."""
-    if isinstance(error, FileNotFoundError):
-        return 404
-    if isinstance(error, FileExistsError):
-        return 412
-    if isinstance(error, OSError) and str(error).startswith("Forbidden"):
-        return 403
-    if isinstance(error, ValueError) and str(error).startswith("Bad Request"):
-        return 400
-    code = getattr(error, "code", None)
-    return int(code) if isinstance(code, int | str) and str(code).isdigit() else None
-
-
-def _is_credentials_problem(error: Exception) -> bool:
-    auth = sys.modules["google.auth.exceptions"]
-    return isinstance(error, auth.GoogleAuthError) and not isinstance(error, auth.TransportError)
-
-
-def _never_connected(error: Exception) -> bool:
-    return isinstance(error, sys.modules["aiohttp"].ClientConnectorError)
-
-
-async def _import_gcsfs() -> Any:
-    try:
-        return await asyncio.to_thread(importlib.import_module, "gcsfs.core")  # about a second of imports, off the event loop
-    except ImportError as error:
-        raise UnsupportedError("gs:// needs the package gcsfs: pip install gcsfs") from error

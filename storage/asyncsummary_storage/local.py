@@ -166,6 +166,10 @@ class LocalFolder:
     def segment(self, name: str) -> LocalSegment:
         return LocalSegment(self._path / name, self._fsync)
 
+    async def sweep(self, older_than_seconds: float, *, also_of: str | None = None) -> int:
+        """Appends leave nothing behind here."""
+        return 0
+
     async def close(self) -> None:
         """Nothing is held open."""
 

@@ -104,5 +104,9 @@ class MemoryFolder:
     def segment(self, name: str) -> MemorySegment:
         return MemorySegment(self.disk, f"{self._path}/{name}", name, self._terms)
 
+    async def sweep(self, older_than_seconds: float, *, also_of: str | None = None) -> int:
+        """Appends leave nothing behind here."""
+        return 0
+
     async def close(self) -> None:
         """Nothing is held open."""

@@ -1,6 +1,6 @@
-"""How do segments grow where objects can only be replaced? By writing the open segment again, longer, under a precondition.
+"""How do segments grow in an object storage? As its terms say: written again, longer, or extended by the storage itself.
 
-One folder and one segment class serve every object storage; a storage only has to give the five requests of ``ObjectStore``.
+One folder and one segment class serve every object storage; a storage only has to give the requests of ``ObjectStore``.
 """
 
 from typing import Protocol
@@ -12,6 +12,11 @@ from asyncsummary_storage.protocols import Entry, Growth, Terms
 
 class ObjectStore(Protocol):
     """The requests that an object storage must answer. Keys are full names within the bucket. Errors are ``StorageError`` only."""
+
+    @property
+    def terms(self) -> Terms:
+        """What appends take here."""
+        ...
 
     async def connect(self, prefix: str) -> None:
         """Import, authenticate, and see that objects under ``prefix`` can be listed."""
@@ -33,18 +38,28 @@ class ObjectStore(Protocol):
         """Store the object if its present version is that of ``replacing`` (``NOTHING``: if there is none)."""
         ...
 
+    async def extend(self, key: str, data: bytes, at: Position) -> Position:
+        """Put ``data`` after the bytes of the object, which the storage has, if its present version is that of ``at``.
+
+        Asked for at ``terms.extend_from`` bytes and more; where segments grow in place this is every append, also the first.
+        """
+        ...
+
+    async def sweep(self, prefix: str, older_than_seconds: float, also_of: str | None) -> int:
+        """Remove what unfinished extends directly under ``prefix`` left; ``also_of`` is a key. See ``Folder.sweep``."""
+        ...
+
     async def disconnect(self) -> None:
         """Close sessions; calling it again does nothing."""
         ...
 
 
 class ObjectSegment:
-    """A segment that is one object, rewritten as a whole at each append.
+    """A segment that is one object.
 
-    Its content is held in memory, so whoever appends decides by rolling to a new segment how much that is.
+    Where an append writes all of it again, its content is held in memory, so whoever appends decides by rolling to a new segment, or by
+    extending, how much that is.
     """
-
-    growth = Growth.REWRITE
 
     def __init__(self, store: ObjectStore, key: str, name: str) -> None:
         self._store = store
@@ -57,7 +72,13 @@ class ObjectSegment:
     def name(self) -> str:
         return self._name
 
+    @property
+    def growth(self) -> Growth:
+        return self._store.terms.growth
+
     async def append(self, data: bytes, at: Position) -> Position:
+        if self.growth is Growth.IN_PLACE:
+            return await self._store.extend(self._key, data, at)
         if len(self._sent) < at.offset:
             await self._load(at)
         del self._sent[at.offset :]
@@ -65,7 +86,14 @@ class ObjectSegment:
         return await self._store.put(self._key, bytes(self._sent), at)
 
     async def extend(self, data: bytes, at: Position) -> Position:
-        raise UnsupportedError(f"{self._key}: objects are not extended here")
+        least = self._store.terms.extend_from
+        if least is None or at.offset < least:
+            raise UnsupportedError(f"{self._key}: an object of {at.offset} bytes is not extended here")
+        # What an append sent after ``at``, in vain, is not what will be there.
+        del self._sent[at.offset :]
+        end = await self._store.extend(self._key, data, at)
+        self._sent = bytearray()
+        return end
 
     async def probe(self) -> Position:
         return await self._store.head(self._key)
@@ -103,7 +131,7 @@ class ObjectFolder:
 
     @property
     def terms(self) -> Terms:
-        return Terms(Growth.REWRITE)
+        return self._store.terms
 
     async def open(self) -> None:
         await self._store.connect(self._prefix)
@@ -113,6 +141,9 @@ class ObjectFolder:
 
     def segment(self, name: str) -> ObjectSegment:
         return ObjectSegment(self._store, self._prefix + name, name)
+
+    async def sweep(self, older_than_seconds: float, *, also_of: str | None = None) -> int:
+        return await self._store.sweep(self._prefix, older_than_seconds, None if also_of is None else self._prefix + also_of)
 
     async def close(self) -> None:
         await self._store.disconnect()

@@ -47,7 +47,10 @@ def open_folder(url: str, storage_options: Mapping[str, Any] | None = None) -> F
         raise UnsupportedError(f"{url}: names no bucket; write {scheme}://bucket/folder")
     if scheme in _S3:
         from asyncsummary_storage.s3 import S3Store
+        from asyncsummary_storage.s3_express import S3ExpressStore, is_directory_bucket
 
+        if is_directory_bucket(bucket):
+            return ObjectFolder(S3ExpressStore(bucket, options), url, prefix)
         return ObjectFolder(S3Store(bucket, options), url, prefix)
     if scheme in _GCS:
         from asyncsummary_storage.gcs import GCSStore

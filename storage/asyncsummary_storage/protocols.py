@@ -66,6 +66,7 @@ class Segment(Protocol):
         Raises:
             PreconditionFailedError: the segment does not end at ``at``; this call stored nothing.
             OutcomeUnknownError: no answer; ``probe`` and compare before trying again.
+            SegmentFullError: it has had ``Terms.most_appends``, maybe of another process; go on in another segment.
             TransientError, PermanentError: nothing was stored.
         """
         ...
@@ -77,7 +78,8 @@ class Segment(Protocol):
         how many requests that is.
 
         Raises:
-            UnsupportedError: this storage cannot do that, or ``at`` is below ``extend_from``; nothing was stored.
+            UnsupportedError: this storage cannot do that, or ``at`` is below ``extend_from``; nothing was stored. Where it was a request
+                that was refused, ``Folder.terms`` says from then on that nothing can be extended. ``append`` is as good as before.
         """
         ...
 
@@ -130,6 +132,20 @@ class Folder(Protocol):
 
     def segment(self, name: str) -> Segment:
         """Return a handle on the segment of that name; no request is made."""
+        ...
+
+    async def sweep(self, older_than_seconds: float, *, also_of: str | None = None) -> int:
+        """Remove what extends of killed processes left behind, and return how many such things were removed.
+
+        No reader sees them, but some storages keep them, and charge for them, for ever. Those begun longer ago than
+        ``older_than_seconds`` are removed, and those of the segment ``also_of`` whatever their age: for whoever knows that nobody else
+        extends it. An extend of another process that loses its traces to a sweep fails, and stores nothing.
+
+        Without the permission for it nothing is removed, and nothing raised.
+
+        Raises:
+            TransientError: not all was looked at; a later sweep may get the rest.
+        """
         ...
 
     async def close(self) -> None:

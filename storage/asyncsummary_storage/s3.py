@@ -1,198 +1,177 @@
-"""How does S3 answer the requests of ``ObjectStore``? Through s3fs, one try each, every error mapped here.
+"""How does S3 answer the requests of ``ObjectStore``? Whole puts under a precondition, and extends as multipart uploads.
 
-s3fs and botocore retry by themselves, and their retries multiply (25 requests for one lasting 503); both are switched off, since
-whoever appends has one retry layer of its own. aiohttp still sends a PUT twice when a kept-alive connection drops, so a refused
-precondition can be the echo of our own success.
+An extend copies the object into the first part of an upload, at the storage, sends the new bytes as the second, and completes the upload
+over the object. Nothing of it is visible before the last request, which alone can have an unknown outcome.
 """
 
-import asyncio
-import contextlib
-import importlib
-import sys
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from asyncsummary_storage.errors import (
-    AccessDeniedError,
-    ContainerMissingError,
-    OutcomeUnknownError,
     PermanentError,
     PreconditionFailedError,
     SegmentMissingError,
-    StorageError,
-    ThrottledError,
     TransientError,
     UnsupportedError,
 )
+from asyncsummary_storage.extending import given_up, is_final, tidied
+from asyncsummary_storage.http_times import time_there
 from asyncsummary_storage.position import NOTHING, Position
-from asyncsummary_storage.protocols import Entry
+from asyncsummary_storage.protocols import Entry, Growth, Terms
+from asyncsummary_storage.s3_client import S3Client
+from asyncsummary_storage.s3_errors import code_of
 
-_ONE_TRY = {"retries": {"mode": "standard", "total_max_attempts": 1}, "read_timeout": 20, "connect_timeout": 5}
+logger = logging.getLogger(__name__)
 
-# Codes of the S3 API's error table, and those of the token services behind credentials.
-_REFUSED = {"PreconditionFailed", "412"}
-_CONFLICT = {"ConditionalRequestConflict", "OperationAborted"}
-_THROTTLED = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests", "429"}
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-_DENIED = {
-    "AccessDenied",
-    "AllAccessDisabled",
-    "AccountProblem",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "SignatureDoesNotMatch",
-    "RequestTimeTooSkewed",
-    "UnauthorizedAccess",
-    "401",
-    "403",
-}
+_LARGEST_COPY = 5 * 1024**3
+_CHECKSUMS = ("ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256")
 
 
 class S3Store:
     """One bucket. ``options`` go to ``s3fs.S3FileSystem``, whose own reading of the AWS variables and files applies."""
 
+    smallest_part = 5 * 1024 * 1024
+    """S3 takes no part below this but the last one, so shorter objects cannot be copied into a part."""
+
     def __init__(self, bucket: str, options: Mapping[str, Any]) -> None:
         self._bucket = bucket
-        self._options = dict(options)
-        self._fs: Any = None
-        self._session: Any = None
+        self._client = S3Client(bucket, options)
+        self._extends = False
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(Growth.REWRITE, self.smallest_part, extend_requests=4) if self._extends else Terms(Growth.REWRITE)
 
     async def connect(self, prefix: str) -> None:
-        if self._fs is None:
-            s3fs = await _import_s3fs()
-            options = {**self._options, "config_kwargs": {**_ONE_TRY, **self._options.get("config_kwargs", {})}}
-            try:
-                # An instance serves one event loop for good, so it must not come from the cache of instances.
-                self._fs = s3fs.S3FileSystem(asynchronous=True, skip_instance_cache=True, **options)
-            except (TypeError, ValueError) as error:
-                raise PermanentError(f"s3://{self._bucket}: storage_options: {error}") from error
-            self._fs.retries = 1
-        with self._mapped(f"s3://{self._bucket}", sent=False):
-            self._session = await self._fs.set_session()
+        await self._client.connect()
         self._require_preconditions()
-        with self._mapped(f"s3://{self._bucket}/{prefix}", sent=False):
-            await self._fs._call_s3("list_objects_v2", Bucket=self._bucket, Prefix=prefix, MaxKeys=1)
+        await self._client.call("list_objects_v2", self._url(prefix), sent=False, Prefix=prefix, MaxKeys=1)
 
     async def entries(self, prefix: str) -> list[Entry]:
         entries: list[Entry] = []
         more: dict[str, str] = {}
         while True:
-            with self._mapped(f"s3://{self._bucket}/{prefix}", sent=False):
-                page = await self._fs._call_s3("list_objects_v2", Bucket=self._bucket, Prefix=prefix, Delimiter="/", **more)
-            entries += [Entry(item["Key"].removeprefix(prefix), item["Size"]) for item in page.get("Contents", ())]
+            page = await self._client.call("list_objects_v2", self._url(prefix), sent=False, Prefix=prefix, Delimiter="/", **more)
+            found = (item for item in page.get("Contents", ()) if item["Key"] != prefix)  # the folder's own marker, which consoles make
+            entries += [Entry(item["Key"].removeprefix(prefix), item["Size"]) for item in found]
             if not page.get("IsTruncated"):
                 return entries
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     async def head(self, key: str) -> Position:
         try:
-            with self._mapped(self._url(key), sent=False):
-                answer = await self._fs._call_s3("head_object", Bucket=self._bucket, Key=key)
+            answer = await self._client.call("head_object", self._url(key), sent=False, Key=key)
         except SegmentMissingError:
             return NOTHING
         return Position(answer["ContentLength"], answer["ETag"])
 
     async def get(self, key: str, start: int, stop: int) -> bytes:
-        with self._mapped(self._url(key), sent=False):
-            answer = await self._fs._call_s3("get_object", Bucket=self._bucket, Key=key, Range=f"bytes={start}-{stop - 1}")
+        answer = await self._client.call("get_object", self._url(key), sent=False, Key=key, Range=f"bytes={start}-{stop - 1}")
+        with self._client.mapped(self._url(key), sent=False):
             async with answer["Body"] as body:
                 content: bytes = await body.read()
         return content
 
     async def put(self, key: str, content: bytes, replacing: Position) -> Position:
         condition = {"IfMatch": replacing.version} if replacing.exists else {"IfNoneMatch": "*"}
-        with self._mapped(self._url(key), sent=True):
-            try:
-                answer = await self._fs._call_s3("put_object", Bucket=self._bucket, Key=key, Body=content, **condition)
-            except FileNotFoundError as error:
-                if _code(error) in {"NoSuchKey", "404"}:  # If-Match on an object that somebody deleted
-                    raise PreconditionFailedError(f"{self._url(key)}: the object has disappeared") from error
-                raise
+        answer = await self._replace("put_object", key, Body=content, **condition)
         return Position(len(content), answer["ETag"])
 
+    async def extend(self, key: str, data: bytes, at: Position) -> Position:
+        if at.offset > _LARGEST_COPY:
+            raise UnsupportedError(f"{self._url(key)}: S3 copies no more than 5 GiB into a part")
+        try:
+            return await self._extend(key, data, at)
+        except PermanentError as error:
+            if not is_final(error):
+                raise
+            self._extends = False
+            raise given_up(self._url(key), error) from error
+
+    async def _extend(self, key: str, data: bytes, at: Position) -> Position:
+        upload = await self._client.call("create_multipart_upload", self._url(key), sent=False, Key=key)
+        named = {"Key": key, "UploadId": upload["UploadId"]}
+        try:
+            copied = await self._copy(key, at, named)
+            sent = await self._client.call("upload_part", self._url(key), sent=False, PartNumber=2, Body=data, **named)
+            parts = [{"PartNumber": number, **_part(answer, upload)} for number, answer in enumerate((copied, sent), 1)]
+            answer = await self._replace("complete_multipart_upload", key, MultipartUpload={"Parts": parts}, IfMatch=at.version, **named)
+        except BaseException:
+            # Also where the outcome is unknown: an upload that was completed is no longer there, and one that was not never will be.
+            await tidied(self._abort(**named), self._url(key))
+            raise
+        return Position(at.offset + len(data), answer["ETag"])
+
+    async def _copy(self, key: str, at: Position, named: Mapping[str, str]) -> Any:
+        source = {"Bucket": self._bucket, "Key": key}
+        try:
+            answer = await self._client.call(
+                "upload_part_copy",
+                self._url(key),
+                sent=False,
+                PartNumber=1,
+                CopySource=source,
+                CopySourceIfMatch=at.version,
+                **named,
+            )
+        except SegmentMissingError as error:
+            raise PreconditionFailedError(f"{self._url(key)}: the object has disappeared") from error
+        return answer["CopyPartResult"]
+
+    async def _replace(self, operation: str, key: str, **arguments: Any) -> Any:
+        try:
+            return await self._client.call(operation, self._url(key), sent=True, **{"Key": key, **arguments})
+        except SegmentMissingError as error:  # If-Match on an object that somebody deleted
+            raise PreconditionFailedError(f"{self._url(key)}: the object has disappeared") from error
+
+    async def sweep(self, prefix: str, older_than_seconds: float, also_of: str | None) -> int:
+        swept = 0
+        try:
+            async for upload, age in self._uploads(prefix):
+                if age > older_than_seconds or upload["Key"] == also_of:
+                    await self._abort(upload["Key"], upload["UploadId"])
+                    swept += 1
+        except PermanentError as error:  # no permission to list or abort, or a storage that has no such request
+            logger.debug("%s: unfinished uploads are not swept: %s", self._url(prefix), error)
+        return swept
+
+    async def _uploads(self, prefix: str) -> AsyncIterator[tuple[Any, float]]:
+        """Give the unfinished uploads directly under ``prefix``, each with its age in seconds."""
+        more: dict[str, str] = {}
+        while True:
+            page = await self._client.call("list_multipart_uploads", self._url(prefix), sent=False, Prefix=prefix, Delimiter="/", **more)
+            now = time_there(page["ResponseMetadata"]["HTTPHeaders"].get("date"))
+            for upload in page.get("Uploads", ()):
+                yield upload, (now - upload["Initiated"]).total_seconds()
+            if not page.get("IsTruncated"):
+                return
+            more = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+    async def _abort(self, Key: str, UploadId: str) -> None:  # noqa: N803  # S3's own names, so that a part's arguments serve here
+        try:
+            await self._client.call("abort_multipart_upload", self._url(Key), sent=False, Key=Key, UploadId=UploadId)
+        except TransientError as error:
+            if error.__cause__ is None or code_of(error.__cause__) != "NoSuchUpload":
+                raise
+
     async def disconnect(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-            self._fs = None
+        await self._client.disconnect()
+        self._extends = False
 
     def _url(self, key: str) -> str:
         return f"s3://{self._bucket}/{key}"
 
     def _require_preconditions(self) -> None:
-        """See that botocore knows conditional writes: s3fs drops arguments it does not know, and a write would be unconditional."""
-        known = self._session.meta.service_model.operation_model("PutObject").input_shape.members
-        if not {"IfMatch", "IfNoneMatch"} <= set(known):
+        """See what botocore knows: conditional writes are needed; without conditional copies and completions nothing is extended."""
+        if not self._client.knows("PutObject", "IfMatch", "IfNoneMatch"):
             raise UnsupportedError("s3://: this botocore has no conditional writes; upgrade aiobotocore: pip install -U s3fs aiobotocore")
-
-    @contextlib.contextmanager
-    def _mapped(self, where: str, *, sent: bool) -> Iterator[None]:
-        """Turn the errors of s3fs, botocore and aiohttp into ours. ``sent``: the request may have had an effect."""
-        try:
-            yield
-        except (StorageError, asyncio.CancelledError):
-            raise
-        except Exception as error:  # the border: whatever a client library raises becomes one of ours, with its cause
-            raise _translated(error, where, self._bucket, sent=sent) from error
+        self._extends = self._client.knows("CompleteMultipartUpload", "IfMatch") and self._client.knows(
+            "UploadPartCopy", "CopySourceIfMatch"
+        )
 
 
-def _translated(error: Exception, where: str, bucket: str, *, sent: bool) -> StorageError:
-    code, status = _code(error), _status(error)
-    said = f"{where}: {code or type(error).__name__}: {error}"
-    if code in _REFUSED or status == 412:
-        return PreconditionFailedError(said)
-    if code == "NoSuchBucket":
-        return ContainerMissingError(f"{where}: there is no bucket {bucket!r}; create it, or correct the logdir")
-    if code in {"NoSuchKey", "404"} or status == 404:
-        return SegmentMissingError(said)
-    if code in _THROTTLED or status == 429:
-        return ThrottledError(said)
-    if code in _CONFLICT or code in _EXPIRED:
-        return TransientError(said)
-    if code in _DENIED or status in {401, 403} or isinstance(error, PermissionError):
-        return AccessDeniedError(f"{said}. Check the credentials and that they may list, read and write objects in bucket {bucket!r}")
-    if _is_credentials_problem(error):
-        return AccessDeniedError(f"{said}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or storage_options")
-    if status is not None and 300 <= status < 500 and code != "RequestTimeout":
-        return PermanentError(said)
-    if status == 503 or not sent or _never_connected(error):
-        return TransientError(said)
-    return OutcomeUnknownError(said)
-
-
-def _code(error: BaseException) -> str | None:
-    response = _response(error)
-    code = response.get("Error", {}).get("Code") if response else None
-    return None if code is None else str(code)
-
-
-def _status(error: BaseException) -> int | None:
-    response = _response(error)
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if response else None
-    return status if isinstance(status, int) else None
-
-
-def _response(error: BaseException) -> Mapping[str, Any] | None:
-    """Return botocore's parsed answer; s3fs raises an OSError with the ClientError as its cause."""
-    for candidate in (error, error.__cause__):
-        response = getattr(candidate, "response", None)
-        if isinstance(response, Mapping):
-            return response
-    return None
-
-
-def _is_credentials_problem(error: Exception) -> bool:
-    exceptions = sys.modules["botocore.exceptions"]
-    return isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ProfileNotFound))
-
-
-def _never_connected(error: Exception) -> bool:
-    exceptions = sys.modules["botocore.exceptions"]
-    return isinstance(error, (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError, exceptions.ProxyConnectionError))
-
-
-async def _import_s3fs() -> Any:
-    try:
-        return await asyncio.to_thread(importlib.import_module, "s3fs")  # about a second of imports, off the event loop
-    except ImportError as error:
-        raise UnsupportedError("s3:// needs the package s3fs: pip install s3fs") from error
+def _part(answer: Mapping[str, Any], upload: Mapping[str, Any]) -> dict[str, str]:
+    """Return what completes a part. An upload that was begun with a checksum wants those of its parts back; others refuse them."""
+    names = ("ETag", *_CHECKSUMS) if "ChecksumAlgorithm" in upload else ("ETag",)
+    return {name: answer[name] for name in names if name in answer}

@@ -23,7 +23,18 @@ from tests.storage import backends
 from tests.storage.backends import Place
 from tests.support.servers import MotoServer
 
-NAMES = ["memory", "faultless", "local", "local-fsync", "s3", "gcs", "fsspec-appending", "fsspec-rewriting"]
+NAMES = [
+    "memory",
+    "faultless",
+    "local",
+    "local-fsync",
+    "s3",
+    "s3-fake",
+    "s3-express-fake",
+    "gcs",
+    "fsspec-appending",
+    "fsspec-rewriting",
+]
 
 
 @pytest.fixture(params=NAMES)
@@ -181,6 +192,15 @@ async def test_entries_are_sorted_and_direct(place: Place) -> None:
         assert [entry.name for entry in await folder.entries()] == ["a", "a.1", "b", "c"]
 
 
+async def test_a_marker_of_the_folder_is_no_segment(place: Place) -> None:
+    """Consoles of object storages make folders by an empty object of the folder's name."""
+    async with opened(place) as folder:
+        if place.struck is not None:
+            place.struck.overwrite("", b"")
+            place.struck.overwrite("below/a", b"text")
+        assert await folder.entries() == []
+
+
 async def test_cut(place: Place) -> None:
     """A segment is shortened where that is possible, under the same precondition, or not at all."""
     async with opened(place) as folder:
@@ -196,6 +216,29 @@ async def test_cut(place: Place) -> None:
             await segment.cut(end, 2)
         await segment.append(b" again", shorter)
         assert await segment.read(0, 100) == b"whole again"
+
+
+async def test_terms(place: Place) -> None:
+    """A segment and its folder say the same about growth; what is below ``extend_from`` cannot be extended, and stays as it is."""
+    async with opened(place) as folder:
+        assert place.growth is folder.terms.growth
+        segment = folder.segment("a")
+        with pytest.raises(UnsupportedError):
+            await segment.extend(b"text", NOTHING)
+        end = await segment.append(b"text", NOTHING)
+        terms = folder.terms
+        with pytest.raises(UnsupportedError):
+            await segment.extend(b" more", end)
+        assert terms == folder.terms
+        assert end == await segment.probe()
+
+
+async def test_sweeping_removes_no_segment(place: Place) -> None:
+    """Whatever its age."""
+    async with opened(place) as folder:
+        await folder.segment("a").append(b"text", NOTHING)
+        assert await folder.sweep(-3600.0, also_of="a") == 0
+        assert await folder.segment("a").read(0, 100) == b"text"
 
 
 async def test_closing_twice(place: Place) -> None:

@@ -12,12 +12,14 @@ from asyncsummary_storage import (
     OutcomeUnknownError,
     PermanentError,
     PreconditionFailedError,
+    SegmentFullError,
     SegmentMissingError,
     ThrottledError,
     TransientError,
+    UnsupportedError,
     open_folder,
 )
-from asyncsummary_storage.s3 import _translated
+from asyncsummary_storage.s3_errors import translated
 from tests.support.proxy import FaultProxy, Loss
 from tests.support.servers import MotoServer, free_port
 
@@ -117,7 +119,7 @@ async def test_opening_again_after_closing(moto: MotoServer) -> None:
     folder = open_folder(new_url(), {**moto.options(), "config_kwargs": {"read_timeout": 7}})
     for _ in range(2):
         await folder.open()
-        assert folder._store._fs.config_kwargs["read_timeout"] == 7  # type: ignore[attr-defined]
+        assert folder._store._client.fs.config_kwargs["read_timeout"] == 7  # type: ignore[attr-defined]
         await folder.close()
 
 
@@ -128,15 +130,30 @@ async def test_long_listings(moto: MotoServer) -> None:
     await folder.open()
     for index in range(5):
         await folder.segment(f"a{index}").append(b"x", NOTHING)
-    store = folder._store  # type: ignore[attr-defined]  # a smaller page than S3's thousand
-    call = store._fs._call_s3
+    fs = folder._store._client.fs  # type: ignore[attr-defined]  # a smaller page than S3's thousand
+    call = fs._call_s3
 
     async def small_pages(method: str, **kwargs: Any) -> Any:
         return await call(method, **({**kwargs, "MaxKeys": 2} if method == "list_objects_v2" else kwargs))
 
-    store._fs._call_s3 = small_pages
+    fs._call_s3 = small_pages
     assert [f"a{index}" for index in range(5)] == [entry.name for entry in await folder.entries()]
     await folder.close()
+
+
+async def test_sweeping_unfinished_uploads(moto: MotoServer) -> None:
+    """On another's implementation of S3, what was left behind is found and removed, in this folder alone."""
+    moto.make_bucket("faults")
+    folder, other = (open_folder(new_url(), moto.options()) for _ in range(2))
+    for opened in (folder, other):
+        await opened.open()
+    for name in ("a", "a", "b"):
+        await folder._store._client.call("create_multipart_upload", "", sent=False, Key=f"{folder._prefix}{name}")  # type: ignore[attr-defined]
+    assert await other.sweep(-3600.0) == 0
+    assert await folder.sweep(3600.0) == 3  # moto's uploads all have the same date, years ago
+    assert await folder.sweep(3600.0, also_of="a") == 0
+    for opened in (folder, other):
+        await opened.close()
 
 
 class AnswerError(Exception):
@@ -163,6 +180,14 @@ class AnswerError(Exception):
         ("SignatureDoesNotMatch", 403, True, AccessDeniedError),
         ("InvalidRequest", 400, True, PermanentError),
         ("PermanentRedirect", 301, False, PermanentError),
+        ("400", 400, False, TransientError),
+        ("BadDigest", 400, True, TransientError),
+        ("InvalidWriteOffset", 400, True, PreconditionFailedError),
+        ("TooManyParts", 400, True, SegmentFullError),
+        ("NoSuchUpload", 404, False, TransientError),
+        ("NoSuchUpload", 404, True, OutcomeUnknownError),
+        ("NotImplemented", 501, True, UnsupportedError),
+        ("MethodNotAllowed", 405, True, UnsupportedError),
         ("ServiceUnavailable", 503, True, TransientError),
         ("InternalError", 500, True, OutcomeUnknownError),
         ("InternalError", 500, False, TransientError),
@@ -175,4 +200,4 @@ def test_error_codes(code: str, status: int, sent: bool, kind: type[Exception]) 
 
     error = OSError(5, "what s3fs makes of it")
     error.__cause__ = AnswerError(code, status)
-    assert kind is type(_translated(error, "s3://b/k", "b", sent=sent))
+    assert kind is type(translated(error, "s3://b/k", "b", sent=sent))

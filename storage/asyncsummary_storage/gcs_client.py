@@ -1,0 +1,150 @@
+"""How does one request reach Google Cloud Storage? Through gcsfs, in one try, with a token that is still valid, its errors mapped.
+
+gcsfs' plain class is used: its newer default class asks a gRPC service for the kind of bucket first, which takes minutes behind an
+emulator or a proxy.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from asyncsummary_storage.errors import StorageError, TransientError, UnsupportedError
+from asyncsummary_storage.gcs_errors import denied, status_of, translated
+from asyncsummary_storage.http_times import wait_asked
+
+_T = TypeVar("_T")
+
+_REFRESH_BEFORE = timedelta(minutes=4)
+
+# What the last answer in this task said beside its content: gcsfs keeps the headers of an error to itself.
+_headers: ContextVar[Mapping[str, str]] = ContextVar("_headers")
+
+
+class GCSClient:
+    """Requests about one bucket. ``options`` go to ``gcsfs.GCSFileSystem``, whose own reading of Google's credentials applies.
+
+    With an ``emulator`` and no token given, requests are anonymous, as emulators expect.
+    """
+
+    def __init__(self, bucket: str, options: Mapping[str, Any], emulator: str | None = None) -> None:
+        self._bucket = bucket
+        self._options = dict(options)
+        if emulator and "token" not in self._options:
+            self._options["token"] = "anon"
+        self._renewed = False
+        self._fs: Any = None
+        self._send: Any = None
+
+    @property
+    def location(self) -> str:
+        """Where requests go, without a path; empty before ``connect``."""
+        return str(self._fs._location) if self._fs is not None else ""
+
+    async def connect(self) -> None:
+        """Import gcsfs and find the credentials; no request to the storage is sent."""
+        if self._fs is None:
+            core = await _import_gcsfs()
+            with self._mapped(f"gs://{self._bucket}", sent=False):
+                try:
+                    self._fs = await asyncio.to_thread(self._make, core)
+                except (KeyError, ValueError, TypeError) as error:  # what a malformed key file leads to, by way of several libraries
+                    raise denied(f"gs://{self._bucket}: {type(error).__name__}: {error}", self._bucket) from error
+
+    def _make(self, core: Any) -> Any:
+        import aiohttp
+
+        watch = aiohttp.TraceConfig()
+        watch.on_request_end.append(_note_headers)
+        options = {"requests_timeout": aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=20), "project": "", **self._options}
+        session = {"trace_configs": [], **options.get("session_kwargs", {})}
+        options["session_kwargs"] = {**session, "trace_configs": [*session["trace_configs"], watch]}
+        # Looking for credentials may ask Google's metadata server and block, so this runs in a thread.
+        fs = core.GCSFileSystem(asynchronous=True, skip_instance_cache=True, **options)
+        self._send = inspect.unwrap(core.GCSFileSystem._request)  # gcsfs' method without its decorator, which retries for 33 s
+        return fs
+
+    async def call(
+        self,
+        parse: Callable[[bytes], _T],
+        method: str,
+        path: str,
+        *args: str,
+        where: str,
+        sent: bool = False,
+        of_object: bool = False,
+        **kwargs: Any,
+    ) -> _T:
+        """Send one request and return what is parsed from the answer. ``sent`` and ``of_object``: see ``gcs_errors.translated``."""
+        with self._mapped(where, sent=sent, of_object=of_object):
+            try:
+                _headers.set({})
+                await self._refresh_early()
+                _status, _answer, _info, content = await self._send(self._fs, method, path, *args, **kwargs)
+            except Exception as error:
+                if status_of(error) == 401 and await self._renew(where):
+                    raise TransientError(f"{where}: the token was refused and is renewed: {error}") from error
+                raise
+            self._renewed = False
+            return parse(content)
+
+    def date(self) -> str | None:
+        """Return the ``Date`` header of this task's last answer."""
+        return _headers.get({}).get("Date")
+
+    async def disconnect(self) -> None:
+        """Close the session; calling it again does nothing."""
+        fs, self._fs = self._fs, None
+        if fs is not None and fs._session is not None:
+            await fs._session.close()
+
+    async def _refresh_early(self) -> None:
+        """Renew a token that is about to run out, in a thread: gcsfs would do it on the event loop, by a blocking request."""
+        credentials = self._fs.credentials.credentials
+        expiry = getattr(credentials, "expiry", None)
+        if expiry is not None and expiry - datetime.now(UTC).replace(tzinfo=None) < _REFRESH_BEFORE:
+            await asyncio.to_thread(self._fs.credentials.maybe_refresh, int(_REFRESH_BEFORE.total_seconds()))
+
+    async def _renew(self, where: str) -> bool:
+        """Get a new token although ours should hold: it may be revoked. False: there is none to get, or a new one was refused, too."""
+        credentials = self._fs.credentials.credentials
+        if credentials is None or self._renewed:
+            return False
+        with self._mapped(where, sent=False):
+            await asyncio.to_thread(_refresh, credentials)
+        self._renewed = True
+        return True
+
+    @contextlib.contextmanager
+    def _mapped(self, where: str, *, sent: bool, of_object: bool = False) -> Iterator[None]:
+        """Turn the errors of gcsfs, google-auth and aiohttp into ours."""
+        try:
+            yield
+        except (StorageError, asyncio.CancelledError):
+            raise
+        except Exception as error:  # the border: whatever a client library raises becomes one of ours, with its cause
+            wait = wait_asked(_headers.get({}).get("Retry-After"))
+            raise translated(error, where, self._bucket, sent=sent, of_object=of_object, wait=wait) from error
+
+
+async def _note_headers(_session: Any, _context: Any, answered: Any) -> None:
+    _headers.set(answered.response.headers)
+
+
+def _refresh(credentials: Any) -> None:
+    import requests
+    from google.auth.transport.requests import Request
+
+    with requests.Session() as session:
+        credentials.refresh(Request(session))
+
+
+async def _import_gcsfs() -> Any:
+    try:
+        return await asyncio.to_thread(importlib.import_module, "gcsfs.core")  # about a second of imports, off the event loop
+    except ImportError as error:
+        raise UnsupportedError("gs:// needs the package gcsfs: pip install gcsfs") from error

@@ -1,0 +1,74 @@
+"""What does an error of Google Cloud Storage mean for an append? The statuses of its JSON API, by way of gcsfs' various exceptions."""
+
+import sys
+
+from asyncsummary_storage.errors import (
+    AccessDeniedError,
+    ContainerMissingError,
+    OutcomeUnknownError,
+    PermanentError,
+    PreconditionFailedError,
+    SegmentMissingError,
+    StorageError,
+    ThrottledError,
+    TransientError,
+    UnsupportedError,
+)
+
+
+def translated(error: Exception, where: str, bucket: str, *, sent: bool, of_object: bool, wait: float | None = None) -> StorageError:
+    """Return our error for whatever a client library raised.
+
+    ``sent``: the request may have had an effect. ``of_object``: it asks for an object, so that is what a 404 misses; uploads and
+    listings find everything but the bucket by themselves. ``wait``: the seconds that the answer asked for.
+    """
+    said = f"{where}: {type(error).__name__}: {error}"
+    status = status_of(error)
+    if status == 412:
+        return PreconditionFailedError(f"{where}: the object's generation is another")
+    if status == 404:
+        if of_object:
+            return SegmentMissingError(said)
+        return ContainerMissingError(f"{where}: there is no bucket {bucket!r}; create it, or correct the logdir")
+    if status == 429:
+        return ThrottledError(said, wait)
+    if status in {401, 403} or _is_credentials_problem(error):
+        return denied(said, bucket)
+    if status in {405, 501}:
+        return UnsupportedError(said)
+    if status is not None and 400 <= status < 500 and status != 408:
+        return PermanentError(said)
+    if status == 503 or not sent or _never_connected(error):
+        return TransientError(said, wait)
+    return OutcomeUnknownError(said)
+
+
+def denied(said: str, bucket: str) -> AccessDeniedError:
+    """Return the error that names the cures for missing permissions and bad credentials."""
+    return AccessDeniedError(
+        f"{said}. Run 'gcloud auth application-default login', set GOOGLE_APPLICATION_CREDENTIALS or storage_options={{'token': ...}}, "
+        f"and see that they may list, read and write objects in bucket {bucket!r}"
+    )
+
+
+def status_of(error: Exception) -> int | None:
+    """Return the HTTP status that gcsfs turned into various exceptions."""
+    if isinstance(error, FileNotFoundError):
+        return 404
+    if isinstance(error, FileExistsError):
+        return 412
+    if isinstance(error, OSError) and str(error).startswith("Forbidden"):
+        return 403
+    if isinstance(error, ValueError) and str(error).startswith("Bad Request"):
+        return 400
+    code = getattr(error, "code", None)
+    return int(code) if isinstance(code, int | str) and str(code).isdigit() else None
+
+
+def _is_credentials_problem(error: Exception) -> bool:
+    auth = sys.modules["google.auth.exceptions"]
+    return isinstance(error, auth.GoogleAuthError) and not isinstance(error, auth.TransportError)
+
+
+def _never_connected(error: Exception) -> bool:
+    return isinstance(error, sys.modules["aiohttp"].ClientConnectorError)

@@ -1,0 +1,29 @@
+"""What do HTTP headers say about time? How long to wait, and what time it is at the server."""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+
+def wait_asked(retry_after: str | None) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks for, which it gives as a number or as a date; None if it says nothing."""
+    if retry_after is None:
+        return None
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        until = _parsed(retry_after)
+    return None if until is None else max(0.0, (until - datetime.now(UTC)).total_seconds())
+
+
+def time_there(date: str | None) -> datetime:
+    """Return the server's time by its ``Date`` header: ages of what it stores are counted by its clock. Without one, ours must do."""
+    there = None if date is None else _parsed(date)
+    return there if there is not None else datetime.now(UTC)
+
+
+def _parsed(date: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -1,0 +1,90 @@
+"""How does one request reach S3? Through s3fs, in one try, with credentials that are still valid, its errors mapped.
+
+s3fs and botocore retry by themselves, and their retries multiply (25 requests for one lasting 503); both are switched off, since
+whoever appends has one retry layer of its own. aiohttp still sends a PUT twice when a kept-alive connection drops, so a refused
+precondition can be the echo of our own success.
+"""
+
+import asyncio
+import contextlib
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from asyncsummary_storage.errors import PermanentError, StorageError, UnsupportedError
+from asyncsummary_storage.s3_errors import EXPIRED, code_of, translated
+
+_ONE_TRY = {"retries": {"mode": "standard", "total_max_attempts": 1}, "read_timeout": 20, "connect_timeout": 5}
+
+
+class S3Client:
+    """Requests to one bucket. ``options`` go to ``s3fs.S3FileSystem``, whose own reading of the AWS variables and files applies."""
+
+    def __init__(self, bucket: str, options: Mapping[str, Any]) -> None:
+        self._bucket = bucket
+        self._options = dict(options)
+        self._session: Any = None
+        self._expired = False
+        self.fs: Any = None
+
+    async def connect(self) -> None:
+        """Import s3fs and make a session; no request is sent."""
+        if self.fs is None:
+            s3fs = await _import_s3fs()
+            options = {**self._options, "config_kwargs": {**_ONE_TRY, **self._options.get("config_kwargs", {})}}
+            try:
+                # An instance serves one event loop for good, so it must not come from the cache of instances.
+                self.fs = s3fs.S3FileSystem(asynchronous=True, skip_instance_cache=True, **options)
+            except (TypeError, ValueError) as error:
+                raise PermanentError(f"s3://{self._bucket}: storage_options: {error}") from error
+            self.fs.retries = 1
+        with self.mapped(f"s3://{self._bucket}", sent=False):
+            self._session = await self.fs.set_session()
+
+    def knows(self, operation: str, *arguments: str) -> bool:
+        """Return whether botocore knows these arguments: s3fs drops those it does not know, and a write would be unconditional."""
+        return set(arguments) <= set(self._session.meta.service_model.operation_model(operation).input_shape.members)
+
+    async def call(self, operation: str, where: str, *, sent: bool, **arguments: Any) -> Any:
+        """Send one request and return botocore's parsed answer. ``sent``: no answer means that it may have had an effect."""
+        with self.mapped(where, sent=sent):
+            await self._renew()
+            return await self.fs._call_s3(operation, Bucket=self._bucket, **arguments)
+
+    async def disconnect(self) -> None:
+        """Close the session; calling it again does nothing."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+            self.fs = None
+
+    @contextlib.contextmanager
+    def mapped(self, where: str, *, sent: bool) -> Iterator[None]:
+        """Turn the errors of s3fs, botocore and aiohttp into ours."""
+        try:
+            yield
+        except (StorageError, asyncio.CancelledError):
+            raise
+        except Exception as error:  # the border: whatever a client library raises becomes one of ours, with its cause
+            self._expired = self._expired or code_of(error) in EXPIRED
+            raise translated(error, where, self._bucket, sent=sent) from error
+
+    async def _renew(self) -> None:
+        """Read the credentials anew once they were found expired: a session keeps those of a file or a variable as it read them first."""
+        if not self._expired:
+            return
+        self._expired = False
+        old = self._session
+        try:
+            self._session = await self.fs.set_session(refresh=True)
+        except BaseException:
+            self._expired = True
+            raise
+        await old.close()
+
+
+async def _import_s3fs() -> Any:
+    try:
+        return await asyncio.to_thread(importlib.import_module, "s3fs")  # about a second of imports, off the event loop
+    except ImportError as error:
+        raise UnsupportedError("s3:// needs the package s3fs: pip install s3fs") from error
