@@ -42,6 +42,7 @@ _READ_BYTES = 1 << 20
 _SCAN_BYTES = 256 << 10  # about 5 ms of work, then other tasks get a turn
 _MOST_FENCES = 3
 _LONG_SECONDS = 5.0
+_ORPHAN_SECONDS = 3600.0  # older than any append of a living process
 _SLOWEST_BYTES_PER_SECOND = 100_000  # of an upload that is still worth waiting for
 
 
@@ -94,6 +95,7 @@ class Appender:
             OpenError: the logdir cannot be used, or storage was away for the whole retry window.
         """
         found = await self._patiently(self._locate)
+        await self._sweep(found.name if isinstance(found, resume.Continue) else None)
         try:
             if unfinished is not None:
                 found = await self._finish(unfinished, found)
@@ -186,6 +188,13 @@ class Appender:
         if isinstance(found, resume.Continue):
             self._segment, self._position, self._last_name = segment, position, look.name
         return found
+
+    async def _sweep(self, resumed: str | None) -> None:
+        """Remove what extends of killed processes left in the bucket; if that cannot be done now, somebody else will."""
+        try:
+            await self._answered(self._folder.sweep(_ORPHAN_SECONDS, also_of=resumed))
+        except (StorageError, TimeoutError) as error:
+            _logger.debug("%s: could not look for unfinished appends: %s", self._folder.url, error)
 
     async def _scan(self, segment: Segment, position: Position) -> Scanner:
         scanner = Scanner()

@@ -85,6 +85,9 @@ class CountingFolder:
     def segment(self, name: str) -> "CountingSegment":
         return CountingSegment(self, name)
 
+    async def sweep(self, older_than_seconds: float, *, also_of: str | None = None) -> int:
+        return 0
+
     async def close(self) -> None:
         """Nothing is held open."""
 

@@ -38,7 +38,7 @@ TAILS = ".asyncsummary-tails/"
 class GCSStore:
     """One bucket. ``options`` go to ``gcsfs.GCSFileSystem``, whose own reading of Google's credentials applies."""
 
-    extend_from = 256 * 1024
+    extend_from = 1024 * 1024
     """Below this one upload of everything is cheaper than two requests, and takes no longer."""
 
     def __init__(self, bucket: str, options: Mapping[str, Any], emulator: str | None = None) -> None:

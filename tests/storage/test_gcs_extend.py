@@ -83,7 +83,7 @@ async def test_terms_before_and_after_opening(server: GCSFake) -> None:
     assert google.terms.seconds_between_writes == 1.0
     folder = open_folder("gs://bucket/run", server.options())
     await folder.open()
-    assert folder.terms == Terms(folder.terms.growth, 256 * 1024, 2, seconds_between_writes=0.0)
+    assert folder.terms == Terms(folder.terms.growth, 1024 * 1024, 2, seconds_between_writes=0.0)
     await folder.close()
     assert folder.terms.extend_from is None
 
