@@ -121,7 +121,7 @@ class S3Store:
 
     async def _replace(self, operation: str, key: str, **arguments: Any) -> Any:
         try:
-            return await self._client.call(operation, self._url(key), sent=True, Key=key, **arguments)
+            return await self._client.call(operation, self._url(key), sent=True, **{"Key": key, **arguments})
         except SegmentMissingError as error:  # If-Match on an object that somebody deleted
             raise PreconditionFailedError(f"{self._url(key)}: the object has disappeared") from error
 

@@ -23,7 +23,18 @@ from tests.storage import backends
 from tests.storage.backends import Place
 from tests.support.servers import MotoServer
 
-NAMES = ["memory", "faultless", "local", "local-fsync", "s3", "gcs", "fsspec-appending", "fsspec-rewriting"]
+NAMES = [
+    "memory",
+    "faultless",
+    "local",
+    "local-fsync",
+    "s3",
+    "s3-fake",
+    "s3-express-fake",
+    "gcs",
+    "fsspec-appending",
+    "fsspec-rewriting",
+]
 
 
 @pytest.fixture(params=NAMES)
@@ -196,6 +207,29 @@ async def test_cut(place: Place) -> None:
             await segment.cut(end, 2)
         await segment.append(b" again", shorter)
         assert await segment.read(0, 100) == b"whole again"
+
+
+async def test_terms(place: Place) -> None:
+    """A segment and its folder say the same about growth; what is below ``extend_from`` cannot be extended, and stays as it is."""
+    async with opened(place) as folder:
+        assert place.growth is folder.terms.growth
+        segment = folder.segment("a")
+        with pytest.raises(UnsupportedError):
+            await segment.extend(b"text", NOTHING)
+        end = await segment.append(b"text", NOTHING)
+        terms = folder.terms
+        with pytest.raises(UnsupportedError):
+            await segment.extend(b" more", end)
+        assert terms == folder.terms
+        assert end == await segment.probe()
+
+
+async def test_sweeping_removes_no_segment(place: Place) -> None:
+    """Whatever its age."""
+    async with opened(place) as folder:
+        await folder.segment("a").append(b"text", NOTHING)
+        assert await folder.sweep(-3600.0, also_of="a") == 0
+        assert await folder.segment("a").read(0, 100) == b"text"
 
 
 async def test_closing_twice(place: Place) -> None:

@@ -62,7 +62,7 @@ class GCSFake:
         # A key's slashes come quoted, but aiohttp routes by the unquoted path.
         app.router.add_post("/storage/v1/b/{bucket}/o/{key:.+}/compose", self._compose)
         app.router.add_delete("/storage/v1/b/{bucket}/o/{key:.+}", self._delete)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -76,6 +76,11 @@ class GCSFake:
     def options(self, url: str | None = None) -> dict[str, Any]:
         """Return storage_options for this server, or for a proxy before it."""
         return {"token": "anon", "endpoint_url": url or self.url, "project": "p"}
+
+    def overwrite(self, bucket: str, key: str, content: bytes) -> None:
+        """Replace an object whatever it was, as another writer would."""
+        self.buckets[bucket][key] = _Object(content)
+        self.history.append((key, content))
 
     @web.middleware
     async def _before(self, request: web.Request, handler: _Handler) -> web.StreamResponse:

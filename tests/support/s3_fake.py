@@ -39,7 +39,7 @@ class S3Fake:
         app = web.Application(client_max_size=1 << 30)
         app.router.add_route("*", "/{bucket}", self._serve)
         app.router.add_route("*", "/{bucket}/{key:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"

@@ -18,6 +18,7 @@ class How(enum.Enum):
     ANSWER = "answered with a status and a code, without effect"
     ANSWER_AFTER = "carried out, and answered with a status and a code"
     DAMAGED = "its body arrives with a flipped bit"
+    MEANWHILE = "carried out after something else has happened"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Strike:
     status: int = 500
     code: str = "InternalError"
     headers: dict[str, str] = field(default_factory=dict)
+    happens: Callable[[], object] = lambda: None
 
 
 LOST = Strike(How.LOST)
@@ -80,6 +82,9 @@ class Strikes:
         body = await request.read()
         if strike is None:
             return await handle(body)
+        if strike.how is How.MEANWHILE:
+            strike.happens()
+            return await handle(body)
         if strike.how is How.DAMAGED:
             return await handle(bytes([body[0] ^ 1]) + body[1:])
         if strike.how in {How.LOST, How.HANG_AFTER, How.ANSWER_AFTER}:
@@ -88,7 +93,7 @@ class Strikes:
             return answer(strike)
         if strike.how in {How.HANG, How.HANG_AFTER}:
             self.hanging.set()
-            await asyncio.Event().wait()  # until the server is stopped
+            await asyncio.Event().wait()  # until the client goes away, or the server is stopped
         assert request.transport is not None
         request.transport.abort()
         return web.Response()
