@@ -19,8 +19,11 @@ from asyncsummary_storage.errors import (
 )
 from asyncsummary_storage.http_times import wait_asked
 
-EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
-"""Codes for credentials whose time is over, of S3 and of the token services behind credentials."""
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired", "400"})
+"""Codes for credentials whose time is over, of S3 and of the token services behind credentials.
+
+An answer to HEAD has no body and so no code, only the status, and expired credentials are what makes it 400.
+"""
 
 _REFUSED = {"PreconditionFailed", "412", "InvalidWriteOffset"}
 _CONFLICT = {"ConditionalRequestConflict", "OperationAborted"}

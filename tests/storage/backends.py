@@ -56,15 +56,11 @@ class Struck:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Somewhere that folders can be opened on, again and again. ``growth`` is what its segments are to say.
-
-    ``refuses_extends``: its server looks at the preconditions of extends.
-    """
+    """Somewhere that folders can be opened on, again and again. ``growth`` is what its segments are to say."""
 
     make_folder: Callable[[], Folder]
     growth: Growth
     can_cut: bool
-    refuses_extends: bool = True
     struck: Struck | None = None
 
 
@@ -96,7 +92,7 @@ def s3(server: MotoServer) -> Backend:
     async def made() -> AsyncIterator[Place]:
         server.make_bucket("contract")
         url = f"s3://contract/{uuid.uuid4()}/run"
-        yield Place(lambda: open_folder(url, server.options()), Growth.REWRITE, can_cut=False, refuses_extends=False)
+        yield Place(lambda: open_folder(url, server.options()), Growth.REWRITE, can_cut=False)
 
     return made
 
