@@ -180,6 +180,8 @@ class GCSFake:
         now = objects[key].generation if key in objects else 0
         if "ifGenerationMatch" in request.query and int(request.query["ifGenerationMatch"]) != now:
             return _error(412, "At least one of the pre-conditions you specified did not hold.")
+        if request.method == "DELETE":
+            return None
         clock = asyncio.get_running_loop().time()
         if clock - self._written.get(key, -1e9) < self.seconds_between_writes:
             return _error(429, "The object exceeded the rate limit for object mutation operations.")

@@ -1,0 +1,244 @@
+"""GCS' extends and credentials, against our fake: where tails go, what composing may answer, and tokens that were revoked."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import google.auth.exceptions
+import pytest
+from google.auth.credentials import Credentials
+
+from asyncsummary_storage import (
+    NOTHING,
+    AccessDeniedError,
+    OutcomeUnknownError,
+    Position,
+    PreconditionFailedError,
+    StorageError,
+    Terms,
+    ThrottledError,
+    TransientError,
+    UnsupportedError,
+    open_folder,
+)
+from asyncsummary_storage.gcs import TAILS, GCSStore
+from asyncsummary_storage.objects import ObjectFolder, ObjectSegment
+from tests.support.gcs_fake import GCSFake
+from tests.support.servers import GCSEmulator
+from tests.support.strikes import How, Strike
+
+LEAST = 100
+
+
+def folder_on(server: GCSFake, **options: Any) -> ObjectFolder:
+    store = GCSStore("bucket", {**server.options(), **options})
+    store.extend_from = LEAST
+    return ObjectFolder(store, "gs://bucket/run", "run")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[GCSFake]:
+    """A server with one bucket."""
+    async with GCSFake(buckets={"bucket": {}}) as made:
+        yield made
+
+
+async def begun(folder: ObjectFolder) -> tuple[ObjectSegment, Position]:
+    await folder.open()
+    segment = folder.segment("events.out.tfevents.1.v2")
+    return segment, await segment.append(b"x" * LEAST, NOTHING)
+
+
+async def test_where_a_tail_goes(server: GCSFake) -> None:
+    """To the bucket's root, by a name that no reader takes for an event file, and away again."""
+    folder = folder_on(server)
+    segment, end = await begun(folder)
+    await segment.extend(b"one", end)
+    tails = [key for key, _ in server.history if key.startswith(TAILS)]
+    assert len(tails) == 1
+    assert "tfevents" not in tails[0]
+    assert "run" not in tails[0]
+    assert list(server.buckets["bucket"]) == ["run/events.out.tfevents.1.v2"]
+    await folder.close()
+
+
+async def test_tails_of_a_logdir_at_the_root(server: GCSFake) -> None:
+    """Are not among its segments."""
+    store = GCSStore("bucket", server.options())
+    store.extend_from = LEAST
+    folder = ObjectFolder(store, "gs://bucket", "")
+    segment, end = await begun(folder)
+    server.strikes.then("delete", Strike(How.ANSWER, 500))
+    await segment.extend(b"one", end)
+    assert len(server.buckets["bucket"]) == 2
+    assert [entry.name for entry in await folder.entries()] == [segment.name]
+    assert await folder.sweep(3600.0, also_of=segment.name) == 1
+    await folder.close()
+
+
+async def test_terms_before_and_after_opening(server: GCSFake) -> None:
+    """Google wants a second between writes of an object; an emulator, which has no TLS, does not."""
+    google = open_folder("gs://bucket/run", {"token": "anon"})
+    assert google.terms.seconds_between_writes == 1.0
+    folder = open_folder("gs://bucket/run", server.options())
+    await folder.open()
+    assert folder.terms == Terms(folder.terms.growth, 256 * 1024, 2, seconds_between_writes=0.0)
+    await folder.close()
+    assert folder.terms.extend_from is None
+
+
+async def test_too_many_writes(server: GCSFake) -> None:
+    """The object's limit is told as a request to slow down; nothing was stored, and no tail stays."""
+    folder = folder_on(server)
+    segment, end = await begun(folder)
+    server.seconds_between_writes = 3600.0
+    with pytest.raises(ThrottledError):
+        await segment.extend(b"one", end)
+    server.seconds_between_writes = 0.0
+    assert len(server.buckets["bucket"]) == 1
+    await segment.extend(b"one", end)
+    await folder.close()
+
+
+async def test_a_composed_size_that_was_not_due(server: GCSFake) -> None:
+    """If the object is not as long as both its parts, nothing is certain."""
+    folder = folder_on(server)
+    segment, end = await begun(folder)
+    assert end.version is not None
+    with pytest.raises(OutcomeUnknownError, match="has 103 bytes where 104 were due"):
+        await segment.extend(b"one", Position(end.offset + 1, end.version))
+    await folder.close()
+
+
+async def test_what_is_missing_when_composing(server: GCSFake) -> None:
+    """A 404 is the object, the tail, or the request itself; which, is found out by looking."""
+    folder = folder_on(server)
+    segment, end = await begun(folder)
+    objects = server.buckets["bucket"]
+
+    def lose_the_tail() -> None:
+        del objects[next(key for key in objects if key.startswith(TAILS))]
+
+    def lose_the_object() -> None:
+        del objects[f"run/{segment.name}"]
+
+    server.strikes.then("compose", Strike(How.MEANWHILE, happens=lose_the_tail))
+    with pytest.raises(TransientError, match="somebody has deleted"):
+        await segment.extend(b"one", end)
+    end = await segment.extend(b"one", end)
+    server.strikes.then("compose", Strike(How.ANSWER, 404, "Not Found"))
+    with pytest.raises(UnsupportedError, match="does not compose"):
+        await segment.extend(b"one", end)
+    assert folder.terms.extend_from is None
+    await folder.close()
+    await folder.open()
+    server.strikes.then("compose", Strike(How.MEANWHILE, happens=lose_the_object))
+    with pytest.raises(PreconditionFailedError, match="disappeared"):
+        await segment.extend(b"one", end)
+    assert objects == {}
+    await folder.close()
+
+
+async def test_an_answer_that_makes_no_sense(server: GCSFake) -> None:
+    """A proxy's page instead of the object's metadata comes out as an error of ours: not known for a write, worth a try for a look."""
+    folder = folder_on(server)
+    segment, end = await begun(folder)
+    for operation, call, kind in (
+        ("upload", lambda: segment.append(b"one", end), OutcomeUnknownError),
+        ("compose", lambda: segment.extend(b"one", end), OutcomeUnknownError),
+        ("upload", lambda: segment.extend(b"one", end), TransientError),
+        ("get", segment.probe, TransientError),
+    ):
+        server.strikes.then(operation, Strike(How.ANSWER, 200))
+        with pytest.raises(StorageError) as caught:
+            await call()
+        assert type(caught.value) is kind
+    await folder.close()
+
+
+async def test_the_emulator_composes(gcs_emulator: GCSEmulator) -> None:
+    """A smoke test on another's implementation, which looks at no preconditions."""
+    gcs_emulator.make_bucket("extends")
+    store = GCSStore("extends", {"token": "anon", "endpoint_url": gcs_emulator.url, "project": "p"})
+    store.extend_from = LEAST
+    folder = ObjectFolder(store, "gs://extends/run", "run")
+    segment, end = await begun(folder)
+    end = await segment.extend(b"one", end)
+    assert await segment.read(LEAST, 1000) == b"one"
+    assert await folder.sweep(-3600.0) == 0
+    await folder.close()
+
+
+class Revocable(Credentials):
+    """Credentials whose token is renewed when asked, or not."""
+
+    def __init__(self, *renewals: str | Exception) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.token = "first"
+        self.renewals = list(renewals)
+
+    def refresh(self, request: Any) -> None:
+        renewal = self.renewals.pop(0)
+        if isinstance(renewal, Exception):
+            raise renewal
+        self.token = renewal
+
+
+async def test_a_token_that_was_revoked(server: GCSFake) -> None:
+    """Is renewed, once and off the event loop, and the next try has the new one, each time that this happens."""
+    server.tokens = {"first"}
+    credentials = Revocable("second", "third")
+    folder = folder_on(server, token=credentials)
+    segment, end = await begun(folder)
+    for token in ("second", "third"):
+        server.tokens = {token}
+        with pytest.raises(TransientError, match="is renewed"):
+            await segment.append(b"one ", end)
+        end = await segment.append(b"one ", end)
+    assert credentials.renewals == []
+    assert await segment.read(LEAST, 1000) == b"one one "
+    await folder.close()
+
+
+async def test_a_new_token_that_is_refused(server: GCSFake) -> None:
+    """Only a person can mend that."""
+    server.tokens = {"first"}
+    folder = folder_on(server, token=Revocable("second"))
+    segment, end = await begun(folder)
+    server.tokens = {"another"}
+    with pytest.raises(TransientError):
+        await segment.append(b"one", end)
+    with pytest.raises(AccessDeniedError, match="Invalid Credentials"):
+        await segment.append(b"one", end)
+    await folder.close()
+
+
+async def test_a_token_that_cannot_be_renewed(server: GCSFake) -> None:
+    """No connection to the token's server is worth another try; its refusal, or no credentials at all, are not."""
+    server.tokens = {"first"}
+    away = google.auth.exceptions.TransportError("away")  # type: ignore[no-untyped-call]
+    refused = google.auth.exceptions.RefreshError("no")  # type: ignore[no-untyped-call]
+    folder = folder_on(server, token=Revocable(away, refused, "second"))
+    segment, end = await begun(folder)
+    server.tokens = {"second"}
+    for kind in (TransientError, AccessDeniedError, TransientError):
+        with pytest.raises(StorageError) as caught:
+            await segment.append(b"one", end)
+        assert type(caught.value) is kind
+    await segment.append(b"one", end)
+    await folder.close()
+    anonymous = folder_on(server)
+    with pytest.raises(AccessDeniedError):
+        await anonymous.open()
+    await anonymous.close()
+
+
+async def test_waits_are_those_of_the_task_that_asked(server: GCSFake) -> None:
+    """What one request was told is not taken for another's answer."""
+    folder = folder_on(server)
+    segment, end = await begun(folder)
+    server.strikes.then("upload", Strike(How.ANSWER, 429, "slow", {"Retry-After": "9"}))
+    server.strikes.then("get", Strike(How.ANSWER, 503, "away"))
+    answers = await asyncio.gather(segment.append(b"one", end), segment.probe(), return_exceptions=True)
+    assert [getattr(answer, "retry_after", "no error") for answer in answers] == [9.0, None]
+    await folder.close()
