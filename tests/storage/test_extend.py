@@ -141,9 +141,14 @@ async def test_an_append_after_extends_writes_what_they_left(struck_place: Place
         with pytest.raises(TransientError):
             await segment.append(b"in vain, and rather long", end)
         struck.strikes.heal()
-        end = await segment.extend(b"short ", end)
-        end = await segment.append(b"more", end)
+        struck.strikes.always(struck.requests[-1], LOST)
+        with pytest.raises(OutcomeUnknownError):
+            await segment.extend(b"short ", end)
+        struck.strikes.heal()
+        end = await segment.append(b"more", await segment.probe())
         assert content + b"short more" == await segment.read(0, 10_000)
+        await segment.extend(b".", end)
+        assert not segment._sent  # type: ignore[attr-defined]  # extending does not hold the content in memory
 
 
 async def test_no_trace_stays(struck_place: Place) -> None:

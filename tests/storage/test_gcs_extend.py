@@ -1,7 +1,7 @@
 """GCS' extends and credentials, against our fake: where tails go, what composing may answer, and tokens that were revoked."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import google.auth.exceptions
@@ -25,7 +25,7 @@ from asyncsummary_storage.gcs import TAILS, GCSStore
 from asyncsummary_storage.objects import ObjectFolder, ObjectSegment
 from tests.support.gcs_fake import GCSFake
 from tests.support.servers import GCSEmulator
-from tests.support.strikes import How, Strike
+from tests.support.strikes import RESET, How, Strike
 
 LEAST = 100
 
@@ -100,6 +100,18 @@ async def test_too_many_writes(server: GCSFake) -> None:
     await folder.close()
 
 
+async def test_a_bucket_that_keeps_versions(server: GCSFake) -> None:
+    """What is no longer current can be composed there, but not into what is."""
+    server.versioned = True
+    folder = folder_on(server)
+    segment, end = await begun(folder)
+    server.overwrite("bucket", f"run/{segment.name}", b"theirs")
+    with pytest.raises(PreconditionFailedError):
+        await segment.extend(b"ours", end)
+    assert await segment.read(0, 1000) == b"theirs"
+    await folder.close()
+
+
 async def test_a_composed_size_that_was_not_due(server: GCSFake) -> None:
     """If the object is not as long as both its parts, nothing is certain."""
     folder = folder_on(server)
@@ -143,12 +155,13 @@ async def test_an_answer_that_makes_no_sense(server: GCSFake) -> None:
     """A proxy's page instead of the object's metadata comes out as an error of ours: not known for a write, worth a try for a look."""
     folder = folder_on(server)
     segment, end = await begun(folder)
-    for operation, call, kind in (
+    tries: list[tuple[str, Callable[[], Awaitable[object]], type[StorageError]]] = [
         ("upload", lambda: segment.append(b"one", end), OutcomeUnknownError),
         ("compose", lambda: segment.extend(b"one", end), OutcomeUnknownError),
         ("upload", lambda: segment.extend(b"one", end), TransientError),
         ("get", segment.probe, TransientError),
-    ):
+    ]
+    for operation, call, kind in tries:
         server.strikes.then(operation, Strike(How.ANSWER, 200))
         with pytest.raises(StorageError) as caught:
             await call()
@@ -241,4 +254,9 @@ async def test_waits_are_those_of_the_task_that_asked(server: GCSFake) -> None:
     server.strikes.then("get", Strike(How.ANSWER, 503, "away"))
     answers = await asyncio.gather(segment.append(b"one", end), segment.probe(), return_exceptions=True)
     assert [getattr(answer, "retry_after", "no error") for answer in answers] == [9.0, None]
+    for strike, wait in ((Strike(How.ANSWER, 503, "away", {"Retry-After": "5"}), 5.0), (RESET, None)):
+        server.strikes.always("get", strike)  # the client asks twice by itself when a connection ends
+        with pytest.raises(TransientError) as caught:
+            await segment.probe()
+        assert wait == caught.value.retry_after
     await folder.close()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,18 @@ async def test_an_upload_that_somebody_aborted(server: S3Fake) -> None:
     await folder.close()
 
 
+async def test_an_object_that_is_another_for_a_moment(server: S3Fake) -> None:
+    """What is copied is the content that was asked for, also if it is there again, with its ETag, at the completion."""
+    folder = folder_on(server)
+    segment, end = await begun(folder)
+    bucket = server.buckets["bucket"]
+    server.strikes.then("UploadPartCopy", Strike(How.MEANWHILE, happens=lambda: bucket.overwrite("run/a", b"y" * LEAST)))
+    server.strikes.then("CompleteMultipartUpload", Strike(How.MEANWHILE, happens=lambda: bucket.overwrite("run/a", b"x" * LEAST)))
+    with pytest.raises(PreconditionFailedError):
+        await segment.extend(b"one", end)
+    await folder.close()
+
+
 async def test_an_object_that_somebody_deleted(server: S3Fake) -> None:
     """At whatever request it is noticed, the extend is refused, and nothing is begun again."""
     folder = folder_on(server)
@@ -175,6 +188,9 @@ async def test_many_unfinished_uploads(server: S3Fake) -> None:
     for index in range(5):
         bucket.begin(f"run/{index}", None)
     bucket.begin("run/below/x", None)
+    old = bucket.uploads[bucket.begin("run/old", None)]
+    old.initiated -= timedelta(hours=2)
+    assert await folder.sweep(3600.0) == 1
     server.strikes.then("AbortMultipartUpload", None, Strike(How.ANSWER, 404, "NoSuchUpload"))
     assert await folder.sweep(-3600.0) == 5
     assert sorted(upload.key for upload in bucket.uploads.values()) == ["run/1", "run/below/x"]

@@ -35,8 +35,8 @@ class _Object:
 class GCSFake:
     """A server in this event loop. ``denied`` makes it answer 403; ``slow_down`` counts requests to be answered with 429.
 
-    ``seconds_between_writes`` is how long an object takes no second write. With ``tokens`` set, others are answered with 401. Strikes go
-    by these operations: get-bucket, list, get, upload, compose, delete.
+    ``seconds_between_writes`` is how long an object takes no second write. ``versioned`` buckets keep what was overwritten. With
+    ``tokens`` set, others are answered with 401. Strikes go by these operations: get-bucket, list, get, upload, compose, delete.
     """
 
     buckets: dict[str, dict[str, _Object]] = field(default_factory=dict)
@@ -46,8 +46,10 @@ class GCSFake:
     page_size: int = 1000
     seconds_between_writes: float = 0.0
     tokens: set[str] | None = None
+    versioned: bool = False
     strikes: Strikes = field(default_factory=Strikes)
     history: list[tuple[str, bytes]] = field(default_factory=list)
+    _noncurrent: dict[tuple[str, str], _Object] = field(default_factory=dict)
     _written: dict[str, float] = field(default_factory=dict)
     _runner: web.AppRunner | None = None
     url: str = ""
@@ -79,8 +81,7 @@ class GCSFake:
 
     def overwrite(self, bucket: str, key: str, content: bytes) -> None:
         """Replace an object whatever it was, as another writer would."""
-        self.buckets[bucket][key] = _Object(content)
-        self.history.append((key, content))
+        self._replace(self.buckets[bucket], key, content)
 
     @web.middleware
     async def _before(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -161,6 +162,8 @@ class GCSFake:
         for source in sources:
             found = objects.get(source["name"])
             if found is None or source.get("generation", str(found.generation)) != str(found.generation):
+                found = self._noncurrent.get((source["name"], source.get("generation")))
+            if found is None:
                 return _error(404, "No such object")
             content += found.content
         return self._refusal(request, objects, key) or self._store(request, objects, key, content)
@@ -189,9 +192,14 @@ class GCSFake:
         return None
 
     def _store(self, request: web.Request, objects: dict[str, _Object], key: str, content: bytes) -> web.Response:
+        self._replace(objects, key, content)
+        return web.json_response(self._metadata(request, key, objects[key]))
+
+    def _replace(self, objects: dict[str, _Object], key: str, content: bytes) -> None:
+        if self.versioned and key in objects:
+            self._noncurrent[(key, str(objects[key].generation))] = objects[key]
         objects[key] = _Object(content)
         self.history.append((key, content))
-        return web.json_response(self._metadata(request, key, objects[key]))
 
     def _metadata(self, request: web.Request, key: str, stored: _Object) -> dict[str, Any]:
         bucket = request.match_info["bucket"]
