@@ -1,7 +1,7 @@
 """Segments that only ever grow, on local disks, S3, GCS and other fsspec storages, each append under a precondition.
 
 This package knows bytes, not what they mean. Read in this order: ``position``, ``errors``, ``protocols`` (the contract), ``memory``
-(the reference), ``local``, ``objects`` with ``s3`` and ``gcs``, ``anyfs``, ``opening``; ``faulty`` is for tests.
+(the reference), ``local``, ``objects`` with ``s3``, ``s3_express`` and ``gcs``, ``anyfs``, ``opening``; ``faulty`` is for tests.
 """
 
 from asyncsummary_storage.errors import (
