@@ -192,6 +192,15 @@ async def test_entries_are_sorted_and_direct(place: Place) -> None:
         assert [entry.name for entry in await folder.entries()] == ["a", "a.1", "b", "c"]
 
 
+async def test_a_marker_of_the_folder_is_no_segment(place: Place) -> None:
+    """Consoles of object storages make folders by an empty object of the folder's name."""
+    async with opened(place) as folder:
+        if place.struck is not None:
+            place.struck.overwrite("", b"")
+            place.struck.overwrite("below/a", b"text")
+        assert await folder.entries() == []
+
+
 async def test_cut(place: Place) -> None:
     """A segment is shortened where that is possible, under the same precondition, or not at all."""
     async with opened(place) as folder:

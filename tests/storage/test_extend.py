@@ -8,6 +8,7 @@ import pytest
 
 from asyncsummary_storage import (
     NOTHING,
+    ContainerMissingError,
     Folder,
     OutcomeUnknownError,
     Position,
@@ -264,6 +265,18 @@ async def test_a_storage_that_does_not_extend(at_request: tuple[Place, str], sta
         await folder.close()
         await folder.open()
         assert folder.terms.extend_from is not None
+
+
+async def test_a_bucket_that_disappears(struck_place: Place) -> None:
+    """Is told as that; it says nothing about extends."""
+    struck = of(struck_place)
+    async with opened(struck_place) as folder:
+        segment, end, _ = await begun(folder)
+        terms = folder.terms
+        struck.strikes.then(struck.requests[0], Strike(How.ANSWER, 404, "NoSuchBucket"))
+        with pytest.raises(ContainerMissingError):
+            await segment.extend(b"one", end)
+        assert terms == folder.terms
 
 
 async def leave_traces(place: Place, folder: Folder, *names: str) -> None:

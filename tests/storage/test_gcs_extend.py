@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import google.auth.exceptions
@@ -195,6 +196,7 @@ class Revocable(Credentials):
         if isinstance(renewal, Exception):
             raise renewal
         self.token = renewal
+        self.expiry = None
 
 
 async def test_a_token_that_was_revoked(server: GCSFake) -> None:
@@ -210,6 +212,18 @@ async def test_a_token_that_was_revoked(server: GCSFake) -> None:
         end = await segment.append(b"one ", end)
     assert credentials.renewals == []
     assert await segment.read(LEAST, 1000) == b"one one "
+    await folder.close()
+
+
+async def test_a_token_that_is_about_to_end(server: GCSFake) -> None:
+    """Is renewed before it does, without a request in vain."""
+    server.tokens = {"first", "second"}
+    credentials = Revocable("second")
+    folder = folder_on(server, token=credentials)
+    segment, end = await begun(folder)
+    credentials.expiry = datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=1)
+    server.tokens = {"second"}
+    await segment.extend(b"one", end)
     await folder.close()
 
 

@@ -141,6 +141,21 @@ async def test_long_listings(moto: MotoServer) -> None:
     await folder.close()
 
 
+async def test_sweeping_unfinished_uploads(moto: MotoServer) -> None:
+    """On another's implementation of S3, what was left behind is found and removed, in this folder alone."""
+    moto.make_bucket("faults")
+    folder, other = (open_folder(new_url(), moto.options()) for _ in range(2))
+    for opened in (folder, other):
+        await opened.open()
+    for name in ("a", "a", "b"):
+        await folder._store._client.call("create_multipart_upload", "", sent=False, Key=f"{folder._prefix}{name}")  # type: ignore[attr-defined]
+    assert await other.sweep(-3600.0) == 0
+    assert await folder.sweep(3600.0) == 3  # moto's uploads all have the same date, years ago
+    assert await folder.sweep(3600.0, also_of="a") == 0
+    for opened in (folder, other):
+        await opened.close()
+
+
 class AnswerError(Exception):
     """botocore's ClientError, as far as it is looked at."""
 
