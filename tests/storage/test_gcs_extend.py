@@ -189,6 +189,7 @@ class Revocable(Credentials):
     def __init__(self, *renewals: str | Exception) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.token = "first"
+        self.expiry: datetime | None = None
         self.renewals = list(renewals)
 
     def refresh(self, request: Any) -> None:
