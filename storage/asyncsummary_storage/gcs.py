@@ -10,7 +10,6 @@ import json
 import logging
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from asyncsummary_storage.errors import (
@@ -154,13 +153,19 @@ class GCSStore:
         swept = 0
         try:
             async for tail in self._items(_tails_under(prefix)):
-                age = (time_there(self._client.date()) - datetime.fromisoformat(tail["timeCreated"])).total_seconds()
-                if age > older_than_seconds or (also_of is not None and tail["name"].startswith(_tails_of(also_of))):
-                    await self._delete(tail["name"])
-                    swept += 1
+                age = time_there(self._client.date()) - time_there(tail.get("timeCreated"))
+                if age.total_seconds() > older_than_seconds or (also_of is not None and tail["name"].startswith(_tails_of(also_of))):
+                    swept += await self._remove(tail["name"])
         except PermanentError as error:  # no permission to list or delete there
             logger.debug("%s: tails are not swept: %s", self._url(prefix), error)
         return swept
+
+    async def _remove(self, tail: str) -> bool:
+        try:
+            await self._delete(tail)
+        except SegmentMissingError:  # another process sweeps, too, or it was in use until now
+            return False
+        return True
 
     async def disconnect(self) -> None:
         await self._client.disconnect()

@@ -1,4 +1,4 @@
-"""What do HTTP headers say about time? How long to wait, and what time it is at the server."""
+"""What do a server's answers say about time? How long to wait, what time it is there, and when something was made."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,14 +16,19 @@ def wait_asked(retry_after: str | None) -> float | None:
 
 
 def time_there(date: str | None) -> datetime:
-    """Return the server's time by its ``Date`` header: ages of what it stores are counted by its clock. Without one, ours must do."""
+    """Return the time of a ``Date`` header, or of an ISO date in an answer; our own where there is none, or none that can be read.
+
+    Ages of what a server stores are counted by its clock.
+    """
     there = None if date is None else _parsed(date)
     return there if there is not None else datetime.now(UTC)
 
 
 def _parsed(date: str) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    for parse in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            found = parse(date)
+        except ValueError:
+            continue
+        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return None

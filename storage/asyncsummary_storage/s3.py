@@ -61,7 +61,7 @@ class S3Store:
 
     async def head(self, key: str) -> Position:
         try:
-            answer = await self._client.call("head_object", self._url(key), sent=False, Key=key)
+            answer = await self._client.call("head_object", self._url(key), sent=False, giving=("ContentLength", "ETag"), Key=key)
         except SegmentMissingError:
             return NOTHING
         return Position(answer["ContentLength"], answer["ETag"])
@@ -90,11 +90,11 @@ class S3Store:
             raise given_up(self._url(key), error) from error
 
     async def _extend(self, key: str, data: bytes, at: Position) -> Position:
-        upload = await self._client.call("create_multipart_upload", self._url(key), sent=False, Key=key)
+        upload = await self._client.call("create_multipart_upload", self._url(key), sent=False, giving=("UploadId",), Key=key)
         named = {"Key": key, "UploadId": upload["UploadId"]}
         try:
             copied = await self._copy(key, at, named)
-            sent = await self._client.call("upload_part", self._url(key), sent=False, PartNumber=2, Body=data, **named)
+            sent = await self._client.call("upload_part", self._url(key), sent=False, giving=("ETag",), PartNumber=2, Body=data, **named)
             parts = [{"PartNumber": number, **_part(answer, upload)} for number, answer in enumerate((copied, sent), 1)]
             answer = await self._replace("complete_multipart_upload", key, MultipartUpload={"Parts": parts}, IfMatch=at.version, **named)
         except BaseException:
@@ -110,6 +110,7 @@ class S3Store:
                 "upload_part_copy",
                 self._url(key),
                 sent=False,
+                giving=("CopyPartResult",),
                 PartNumber=1,
                 CopySource=source,
                 CopySourceIfMatch=at.version,
@@ -117,11 +118,13 @@ class S3Store:
             )
         except SegmentMissingError as error:
             raise PreconditionFailedError(f"{self._url(key)}: the object has disappeared") from error
+        if "ETag" not in answer["CopyPartResult"]:  # there are storages like that, and some of them have not copied anything
+            raise UnsupportedError(f"{self._url(key)}: the copied part has no ETag")
         return answer["CopyPartResult"]
 
     async def _replace(self, operation: str, key: str, **arguments: Any) -> Any:
         try:
-            return await self._client.call(operation, self._url(key), sent=True, **{"Key": key, **arguments})
+            return await self._client.call(operation, self._url(key), sent=True, giving=("ETag",), **{"Key": key, **arguments})
         except SegmentMissingError as error:  # If-Match on an object that somebody deleted
             raise PreconditionFailedError(f"{self._url(key)}: the object has disappeared") from error
 

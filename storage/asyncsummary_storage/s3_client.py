@@ -8,7 +8,7 @@ precondition can be the echo of our own success.
 import asyncio
 import contextlib
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from asyncsummary_storage.errors import PermanentError, StorageError, UnsupportedError
@@ -45,11 +45,18 @@ class S3Client:
         """Return whether botocore knows these arguments: s3fs drops those it does not know, and a write would be unconditional."""
         return set(arguments) <= set(self._session.meta.service_model.operation_model(operation).input_shape.members)
 
-    async def call(self, operation: str, where: str, *, sent: bool, **arguments: Any) -> Any:
-        """Send one request and return botocore's parsed answer. ``sent``: no answer means that it may have had an effect."""
+    async def call(self, operation: str, where: str, *, sent: bool, giving: Sequence[str] = (), **arguments: Any) -> Any:
+        """Send one request and return botocore's parsed answer.
+
+        ``sent``: no answer means that it may have had an effect. ``giving``: without these in it, it is no answer.
+        """
         with self.mapped(where, sent=sent):
             await self._renew()
-            return await self.fs._call_s3(operation, Bucket=self._bucket, **arguments)
+            answer = await self.fs._call_s3(operation, Bucket=self._bucket, **arguments)
+            missing = [name for name in giving if name not in answer]
+            if missing:
+                raise ValueError(f"the answer has no {', '.join(missing)}")
+            return answer
 
     async def disconnect(self) -> None:
         """Close the session; calling it again does nothing."""

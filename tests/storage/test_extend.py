@@ -110,6 +110,16 @@ async def test_extends_follow_one_another(place: Place) -> None:
         assert end == await segment.probe()
 
 
+async def test_names_that_need_quoting(place: Place) -> None:
+    """A name within a request that copies is the same name."""
+    async with opened(place) as folder:
+        for name in ("lr=0.1, run 2+3", "100%25 ü?#&"):
+            segment, end, content = await begun(folder, name)
+            await segment.extend(b"one", end)
+            assert len(content) + 3 == (await segment.probe()).offset
+        assert [entry.name for entry in await folder.entries()] == ["100%25 ü?#&", "lr=0.1, run 2+3"]
+
+
 async def test_extending_at_a_stale_position_is_refused(strict_place: Place) -> None:
     """Whether the first to come appended or extended; nothing of the second is stored, and the first goes on."""
     async with opened(strict_place) as one, opened(strict_place) as other:

@@ -275,3 +275,15 @@ async def test_waits_are_those_of_the_task_that_asked(server: GCSFake) -> None:
             await segment.probe()
         assert wait == caught.value.retry_after
     await folder.close()
+
+
+async def test_a_tail_that_another_removes(server: GCSFake) -> None:
+    """While we sweep is no trouble, and is not counted."""
+    folder = folder_on(server)
+    segment, end = await begun(folder)
+    for _ in range(2):
+        server.strikes.then("delete", Strike(How.ANSWER, 500))
+        end = await segment.extend(b"one", end)
+    server.strikes.then("delete", Strike(How.ANSWER, 404, "No such object"))
+    assert await folder.sweep(-3600.0) == 1
+    await folder.close()

@@ -23,7 +23,9 @@ def test_waits_until_a_date() -> None:
     assert wait_asked("Thu, 01 Jan 2015 00:00:00 GMT") == 0.0
 
 
-@pytest.mark.parametrize("header", ["Thu, 01 Jan 2015 00:00:00 GMT", "Thu, 01 Jan 2015 00:00:00 -0000"])
+@pytest.mark.parametrize(
+    "header", ["Thu, 01 Jan 2015 00:00:00 GMT", "Thu, 01 Jan 2015 00:00:00 -0000", "2015-01-01T00:00:00.000Z", "2015-01-01"]
+)
 def test_the_time_at_the_server(header: str) -> None:
     """Is what its header says, in UTC."""
     assert time_there(header) == datetime(2015, 1, 1, tzinfo=UTC)

@@ -61,6 +61,29 @@ async def test_an_error_within_a_success(server: S3Fake) -> None:
     await folder.close()
 
 
+async def test_an_answer_that_makes_no_sense(server: S3Fake) -> None:
+    """A proxy's success without what S3 says is an error of ours: not known for a write, worth a try for what leads to it."""
+    folder = folder_on(server)
+    segment, end = await begun(folder)
+    strike = Strike(How.ANSWER, 204)
+    for operation, kind in (
+        ("CreateMultipartUpload", TransientError),
+        ("UploadPart", TransientError),
+        ("CompleteMultipartUpload", OutcomeUnknownError),
+        ("UploadPartCopy", UnsupportedError),
+    ):
+        server.strikes.then(operation, strike)
+        with pytest.raises(kind):
+            await segment.extend(b"one", end)
+    server.strikes.then("PutObject", strike)
+    with pytest.raises(OutcomeUnknownError, match="has no ETag"):
+        await segment.append(b"one", end)
+    server.strikes.then("HeadObject", strike)
+    with pytest.raises(TransientError):
+        await segment.probe()
+    await folder.close()
+
+
 async def test_a_damaged_transfer(server: S3Fake) -> None:
     """Bytes that changed on their way are refused by their checksum, and can be sent again."""
     folder = folder_on(server)

@@ -203,6 +203,7 @@ class GCSFake:
 
     def _metadata(self, request: web.Request, key: str, stored: _Object) -> dict[str, Any]:
         bucket = request.match_info["bucket"]
+        created = stored.created.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         return {
             "kind": "storage#object",
             "name": key,
@@ -211,8 +212,8 @@ class GCSFake:
             "metageneration": "1",
             "size": str(len(stored.content)),
             "crc32c": base64.b64encode(struct.pack(">I", google_crc32c.value(stored.content))).decode(),
-            "updated": stored.created.isoformat(),
-            "timeCreated": stored.created.isoformat(),
+            "updated": created,
+            "timeCreated": created,
             "mediaLink": f"{self.url}/download/storage/v1/b/{bucket}/o/{key}?alt=media",
         }
 
