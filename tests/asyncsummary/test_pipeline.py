@@ -676,7 +676,8 @@ async def test_resume_of_a_corrupt_segment() -> None:
     async with bench.writer() as writer:
         await writer.scalar("t", 1.0, 1)
     (name,) = bench.names
-    broken = bench.disk.content[name][:-1] + b"?"
+    whole = bench.disk.content[name]
+    broken = whole[:-1] + bytes([whole[-1] ^ 1])
     bench.disk.store(name, broken)
     async with bench.writer(resume=True) as writer:
         await writer.scalar("t", 1.0, 2)
