@@ -8,7 +8,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN   := PYTHONPATH= $(BIN)/python
 
-.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow check format cov bench docs build clean
+.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow check format cov bench late-steps docs build clean
 
 help:
 	@echo 'make demo        train on real data and log it to runs/ (or LOGDIR=s3://bucket/runs, gs://bucket/runs)'
@@ -16,6 +16,7 @@ help:
 	@echo 'make test        the whole test suite; make test-all: on every Python that is installed'
 	@echo 'make test-tensorflow    the same calls to TensorFlow and to us, compared (installs 1.6 GB)'
 	@echo 'make check       formatting, lint, types, import rules'
+	@echo 'make late-steps what TensorBoard shows of late steps, into docs/late_steps.md'
 	@echo 'make cov bench docs build clean'
 
 $(READY): pyproject.toml Makefile
@@ -71,6 +72,9 @@ cov: $(READY)
 
 bench: $(READY)
 	@$(RUN) benchmarks/scalars.py
+
+late-steps: $(READY)
+	@$(RUN) -m benchmarks.late_steps
 
 docs: $(READY)
 	@$(RUN) docs/screenshot.py
