@@ -8,7 +8,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN   := PYTHONPATH= $(BIN)/python
 
-.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow check format cov bench append-cost docs build clean
+.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow check format cov bench append-cost late-steps docs build clean
 
 help:
 	@echo 'make demo        train on real data and log it to runs/ (or LOGDIR=s3://bucket/runs, gs://bucket/runs)'
@@ -16,7 +16,9 @@ help:
 	@echo 'make test        the whole test suite; make test-all: on every Python that is installed'
 	@echo 'make test-tensorflow    the same calls to TensorFlow and to us, compared (installs 1.6 GB)'
 	@echo 'make check       formatting, lint, types, import rules'
-	@echo 'make cov bench append-cost docs build clean'
+	@echo 'make append-cost     what flushes cost on a bucket, into docs/append_cost.md'
+	@echo 'make late-steps      what TensorBoard shows of late steps, into docs/late_steps.md'
+	@echo 'make cov bench docs build clean'
 
 $(READY): pyproject.toml Makefile
 	@test -x $(BIN)/python || if command -v uv >/dev/null; then uv venv -q --seed --python $(PYTHON) $(VENV); else $(PYTHON) -m venv $(VENV); fi
@@ -73,7 +75,10 @@ bench: $(READY)
 	@$(RUN) benchmarks/scalars.py
 
 append-cost: $(READY)
-	@PYTHONPATH=. $(BIN)/python benchmarks/append_cost.py --report docs/append_cost.md
+	@$(RUN) -m benchmarks.append_cost --report docs/append_cost.md
+
+late-steps: $(READY)
+	@$(RUN) -m benchmarks.late_steps
 
 docs: $(READY)
 	@$(RUN) docs/screenshot.py

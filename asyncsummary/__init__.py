@@ -6,7 +6,8 @@ task), ``writer`` and ``resource`` (checks, wall_time, acceptance), ``tags`` and
 ``appender`` (who carries them), ``plan`` and ``segments`` (where to), ``commit`` (what after an answer), ``resume`` (where after a
 crash); then ``asyncsummary_storage``. ``factory`` and ``config`` make writers, ``file_writer`` is TF1's face on
 the same pipeline, ``hooks``, ``sessions``, ``graph`` and ``merge`` are its training loops, ``blocking``, on ``background``,
-is ``FileWriter`` without await, which ``tensorflow`` gives to TensorFlow's own loops. ``errors`` says what can go wrong.
+is ``FileWriter`` without await, which ``tensorflow`` gives to TensorFlow's own loops. ``signals`` flushes what ``living`` knows of before
+a signal ends the process. ``errors`` says what can go wrong.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,7 @@ from asyncsummary.scopes import (
     should_record_summaries,
 )
 from asyncsummary.sessions import Coordinator, MonitoredSession, Scaffold, Session
+from asyncsummary.signals import SignalHandlers, install_signal_handlers
 from asyncsummary.stats import WriterStats
 from asyncsummary.steps import GlobalStep, get_or_create_global_step, get_step, set_step
 from asyncsummary.writer import SummaryWriter
@@ -76,6 +78,7 @@ __all__ = [
     "SessionRunContext",
     "SessionRunHook",
     "SessionRunValues",
+    "SignalHandlers",
     "SummaryError",
     "SummaryOp",
     "SummarySaverHook",
@@ -99,6 +102,7 @@ __all__ = [
     "image",
     "import_event",
     "initialize",
+    "install_signal_handlers",
     "merge_all",
     "name_scope",
     "never_record_summaries",

@@ -1,6 +1,7 @@
 """What do all writers of one name share? One resource: a configuration, counters, and a pipeline whenever it is open."""
 
 import asyncio
+import concurrent.futures
 import os
 import time
 import warnings
@@ -11,6 +12,7 @@ from typing import Any
 from asyncsummary.columns import Deferred, Payload, event_size
 from asyncsummary.config import WriterConfig
 from asyncsummary.errors import SummaryError, WriterClosedError, WrongLoopError
+from asyncsummary.living import note
 from asyncsummary.pipeline import Pipeline
 from asyncsummary.protos import Event, Summary
 from asyncsummary.scopes import current_name_scope
@@ -42,6 +44,7 @@ class WriterResource:
         self._process = os.getpid()
         self._closed = False
         self.was_opened = False
+        note(self)
 
     # Writing
 
@@ -164,6 +167,18 @@ class WriterResource:
         """Wait until all that was accepted before is committed."""
         pipeline = await self.opened()
         await pipeline.flush(timeout)
+
+    def flush_from_outside(self) -> "concurrent.futures.Future[None] | None":
+        """From any thread, let what is accepted be committed in the loop that owns it; None where nothing can be waiting."""
+        pipeline, loop = self._pipeline, self._loop
+        if pipeline is None or pipeline.ended or not pipeline.uncommitted or loop is None or self._process != os.getpid():
+            return None
+        flush = pipeline.flush(None)
+        try:
+            return asyncio.run_coroutine_threadsafe(flush, loop)
+        except RuntimeError:  # the loop is closed
+            flush.close()
+            return None
 
     async def close(self) -> None:
         """Flush and close; do nothing if it is closed or was never opened."""

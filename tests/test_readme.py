@@ -31,7 +31,9 @@ def test_storage_readme(tmp_path: Path) -> None:
     assert (tmp_path / "logs" / "0001.log").read_bytes() == b"first\nsecond\n"
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "storage/README.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/late_steps.md", "docs/ranks.md", "storage/README.md"]
+)
 def test_files_that_are_named_exist(name: str) -> None:
     """Documents do not point to what is gone."""
     text = (ROOT / name).read_text()

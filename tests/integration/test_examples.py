@@ -109,6 +109,34 @@ def test_actors(tmp_path: Path) -> None:
     assert [step for step, _ in found["learner/value_of_the_start"]] == list(range(640))
 
 
+def test_ranks_each_by_itself(tmp_path: Path) -> None:
+    """A run for each; what is common to all is in the first one's."""
+    assert "4 ranks trained 50 steps" in run("examples/ranks.py", "--logdir", str(tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"rank{rank}" for rank in range(4)]
+    for rank in range(4):
+        found = accumulated(tmp_path / f"rank{rank}")
+        assert sorted(found) == (["loss/mean", "loss/own"] if rank == 0 else ["loss/own"])
+        assert all([step for step, _ in points] == list(range(50)) for points in found.values())
+
+
+def test_ranks_collected_by_the_first(tmp_path: Path) -> None:
+    """One run, one file, everybody's numbers; the mean is that of the four."""
+    assert "4 ranks trained 50 steps" in run("examples/ranks.py", "--logdir", str(tmp_path), "--way", "one")
+    assert len(list(tmp_path.iterdir())) == 1
+    found = accumulated(tmp_path)
+    assert sorted(found) == ["loss/mean", *(f"loss/rank{rank}" for rank in range(4))]
+    for step, mean in found["loss/mean"]:
+        assert mean == pytest.approx(sum(found[f"loss/rank{rank}"][step][1] for rank in range(4)) / 4)
+    assert all([step for step, _ in points] == list(range(50)) for points in found.values())
+
+
+@pytest.mark.parametrize(("way", "objects"), [("each", 4), ("one", 1)])
+def test_ranks_on_s3(way: str, objects: int) -> None:
+    """The same program, with a bucket."""
+    printed = run("examples/with_moto.py", "examples/ranks.py", "--logdir", "s3://demo-bucket/ranks", "--way", way)
+    assert f"the bucket held {objects} objects" in printed
+
+
 @pytest.mark.parametrize(
     ("logdir", "message"),
     [("nosuch://a/b", "unknown URL scheme 'nosuch'"), ("pyproject.toml", "a file is where")],
