@@ -29,6 +29,7 @@ from asyncsummary_storage import (
     Position,
     PreconditionFailedError,
     Segment,
+    SegmentFullError,
     StorageError,
     TransientError,
     UnsupportedError,
@@ -143,6 +144,8 @@ class Appender:
                     return
                 case commit.Fenced(found):
                     self._leave_to_others(found)
+                    self._roll(data)
+                case commit.GaveUp(SegmentFullError(), _):
                     self._roll(data)
                 case commit.GaveUp(error, permanent):
                     self._counters.last_error = str(error)

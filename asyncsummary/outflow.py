@@ -28,7 +28,7 @@ _ENCODE_SCALARS = 8192  # about 2 ms of work, then other tasks get a turn
 _ORDER_INLINE = 65_536  # larger batches are put in order in a thread
 _LOOK_SECONDS = 0.1  # how often it is seen to the queue while an append is on its way
 _BECOMES = {
-    LatePolicy.WARN: "it was kept",
+    LatePolicy.WARN: "it was kept (late_steps='subrun' puts such points into a run of their own)",
     LatePolicy.DROP: "such points are dropped",
     LatePolicy.SUBRUN: "such points go to the run 'late' beside it",
 }

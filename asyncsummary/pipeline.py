@@ -6,6 +6,7 @@ goes on filling, so under load batches get larger, not later.
 
 import asyncio
 import logging
+import os
 import time
 import warnings
 from collections.abc import Callable
@@ -43,6 +44,7 @@ class Pipeline:
     ) -> None:
         self.config = config
         self.counters = counters
+        self._process = os.getpid()
         self._wakeup = asyncio.Event()
         self.queue = SummaryQueue(config.limits, config.overflow, config.batch.max_bytes, self._wakeup.set, self._note_overflow)
         self._appender = Appender(config, make_folder(config.logdir), counters, wall)
@@ -171,13 +173,16 @@ class Pipeline:
             if await self._open():
                 await self._serve()
         except asyncio.CancelledError:
+            if os.getpid() != self._process:
+                return  # the copy of a forked child: what it holds, and where it would write, is its parent's
             left_open, cut_short = not self._closing, True
             await self._say_farewell()
         except Exception as error:  # a bug: whoever waits must be told, and nothing more may be accepted
             self._die(error)
         finally:
-            self._late_run.abandon()
-            await self._close_storage()
+            if os.getpid() == self._process:
+                self._late_run.abandon()
+                await self._close_storage()
         if left_open or (cut_short and self._lost()):
             how = "left open" if left_open else "still closing"
             warnings.warn(

@@ -6,6 +6,7 @@ an unknown outcome.
 """
 
 import hashlib
+import io
 import json
 import logging
 import uuid
@@ -141,7 +142,7 @@ class GCSStore:
             sent=sent,
             uploadType="media",
             name=key,
-            data=content,
+            data=io.BytesIO(content),  # aiohttp sends bytes in one go, which holds up the loop, and warns of it
             headers={"Content-Type": "application/octet-stream"},
             **condition,
         )

@@ -21,6 +21,8 @@ from asyncsummary_storage import (
     Growth,
     Position,
     PreconditionFailedError,
+    SegmentFullError,
+    Terms,
     ThrottledError,
     UnsupportedError,
     When,
@@ -780,3 +782,32 @@ async def test_the_moment_of_death(monkeypatch: pytest.MonkeyPatch) -> None:
     closing.set()
     with pytest.raises(PipelineError):
         await writer.close()
+
+
+async def test_a_segment_that_takes_no_more() -> None:
+    """Is left for the next one, with the batch that it did not take."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        await writer.scalar("a", 1.0, 1)
+        await writer.flush()
+        bench.script.then(Fault("append", error=lambda: SegmentFullError("10,000 appends")))
+        await writer.scalar("a", 1.0, 2)
+        await writer.flush()
+        assert writer.stats.segments == 2
+    assert bench.steps() == [1, 2]
+    assert len(bench.names) == 2
+
+
+async def test_a_bucket_that_cannot_extend_after_all() -> None:
+    """Is told once, and appends are sent as a whole from then on."""
+    bench = Bench(growth=Terms(Growth.REWRITE, extend_from=100, extend_requests=4))
+    async with bench.writer() as writer:
+        for step in range(4):
+            await writer.scalar("a", 1.0, step)
+            await writer.flush()
+        assert bench.script.calls.count("extend") == 3
+        bench.script.then(Fault("extend", error=lambda: UnsupportedError("no copies here")))
+        await writer.scalar("a", 1.0, 4)
+        await writer.flush()
+    assert bench.steps() == [0, 1, 2, 3, 4]
+    assert len(bench.names) == 1

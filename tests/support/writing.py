@@ -11,7 +11,7 @@ from asyncsummary.protos import Event
 from asyncsummary.queue import Limits, Overflow
 from asyncsummary.resource import WriterResource
 from asyncsummary.writer import FileWriterHandle
-from asyncsummary_storage import FaultyFolder, Growth, MemoryDisk, MemoryFolder, Script
+from asyncsummary_storage import FaultyFolder, Growth, MemoryDisk, MemoryFolder, Script, Terms
 from tests.support.events import events_in, scalars_of
 
 
@@ -21,7 +21,7 @@ class Bench:
 
     script: Script = field(default_factory=Script)
     disk: MemoryDisk = field(default_factory=MemoryDisk)
-    growth: Growth = Growth.IN_PLACE
+    growth: Growth | Terms = Growth.IN_PLACE
 
     def writer(
         self,
