@@ -162,7 +162,7 @@ async def test_a_file_writer_cancelled_at_every_turn(monkeypatch: pytest.MonkeyP
     async def attempt(count: int) -> bool:
         bench = slow_bench()
         writer = summary.FileWriter("memory://ends", graph)
-        monkeypatch.setattr(writer._resource, "_make_folder", lambda: FaultyFolder(MemoryFolder("run", bench.disk), bench.script))
+        monkeypatch.setattr(writer._resource, "_make_folder", lambda logdir: FaultyFolder(MemoryFolder("run", bench.disk), bench.script))
 
         async def write() -> None:
             await writer.add_summary(Summary(value=[Value(tag="t", simple_value=1.0)]), 1)
