@@ -2,13 +2,15 @@
 
 The way of one summary, file by file: ``functions`` (default writer, recording condition), ``scopes`` and ``steps`` (what holds in this
 task), ``writer`` and ``resource`` (checks, wall_time, acceptance), ``tags`` and ``values`` (what is written), ``queue`` and ``columns``
-(where it waits), ``pipeline`` (the one task), ``batch`` (when), ``outflow`` (which goes next), ``order`` and ``late_run`` (in which order),
-``encode`` and ``records`` (which bytes), ``spool``, ``spool_file`` and ``journal`` (where they wait while a bucket is away), ``appender`` (who
-carries them), ``plan`` and ``segments`` (where to), ``commit`` (what after an answer), ``resume`` (where after a
-crash); then ``asyncsummary_storage``. ``factory`` and ``config`` make writers, ``file_writer`` is TF1's face on
-the same pipeline, ``hooks``, ``sessions``, ``graph`` and ``merge`` are its training loops, ``blocking``, on ``background``,
-is ``FileWriter`` without await, which ``tensorflow`` gives to TensorFlow's own loops. ``signals`` flushes what ``living`` knows of before
-a signal ends the process. ``errors`` says what can go wrong.
+(where it waits), ``pipeline`` (the one task), ``batch`` (when), ``outflow`` (which goes next), ``order`` and ``late_run`` (in which
+order), ``encode`` and ``records`` (which bytes), ``spool``, ``spool_file`` and ``journal`` (where they wait while a bucket is away),
+``appender`` (who carries them), ``plan`` and ``segments`` (where to), ``commit`` (what after an answer), ``resume`` (where after a
+crash); then ``asyncsummary_storage``.
+
+``factory`` and ``config`` make writers. ``file_writer`` is TF1's face on the same pipeline, ``hooks``, ``sessions``, ``graph`` and
+``merge`` are its training loops; ``blocking``, on ``background``, is ``FileWriter`` without await, which ``tensorflow`` gives to
+TensorFlow's own loops. ``signals`` flushes what ``living`` knows of before a signal ends the process; ``sync`` and ``cli`` send what is
+left in spools. ``errors`` says what can go wrong.
 """
 
 from typing import TYPE_CHECKING, Any
