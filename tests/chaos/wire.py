@@ -19,6 +19,7 @@ from tests.chaos.clouds import BACKENDS, SILENCE_SECONDS, Cloud, cloud, shared_m
 from tests.chaos.report import Row, Section
 from tests.chaos.verdict import Point, Verdict, judge
 from tests.support.chaos_proxy import Fault, Strike
+from tests.support.quiet import quiet
 from tests.support.servers import MotoServer
 
 _AT_ONCE = 10  # most of a run is waiting
@@ -48,6 +49,7 @@ class Run:
     """What one run did and was told."""
 
     accepted: list[Point] = field(default_factory=list)
+    waiting: list[Point] = field(default_factory=list)
     confirmed: list[Point] = field(default_factory=list)
     told: int = 0
     retries: int = 0
@@ -76,6 +78,7 @@ async def _write(writer: "summary.SummaryWriter", run: Run, step: int, size: int
         point = (tag, step + offset, float(step + offset))
         await writer.scalar(point[0], point[2], point[1])
         run.accepted.append(point)
+        run.waiting.append(point)
 
 
 async def _session(target: Cloud, run: Run, sizes: Sequence[int], step: int, *, resume: bool) -> int:
@@ -107,14 +110,15 @@ async def _session(target: Cloud, run: Run, sizes: Sequence[int], step: int, *, 
                 run.told += 1
                 if attempt == _TRIES:
                     raise
-        run.confirmed = list(run.accepted)
+        run.confirmed += run.waiting
+        run.waiting.clear()
     await _write(writer, run, step, 200)  # closing has something to do, too
-    waiting = run.accepted[len(run.confirmed) :]
     try:
         await writer.close()
-        run.confirmed += waiting
+        run.confirmed += run.waiting
     except CommitError:
         run.told += 1
+    run.waiting.clear()  # if closing failed it has said so: these may be there or not
     run.retries += writer.stats.retries
     return step + 10_000
 
@@ -129,22 +133,18 @@ async def _make_run(plan: Plan, moto: MotoServer) -> Run:
                 for number, sizes in enumerate(plan.script.sessions):
                     step = await _session(target, run, sizes, step, resume=number > 0)
         except (Exception, asyncio.CancelledError) as error:
-            run.failure = f"{plan.backend}, {plan.script.name}, {_told(plan)}: {type(error).__name__}: {error}"
+            run.failure = f"{type(error).__name__}: {error}"
         target.proxy.heal()
         await target.proxy.deliver()
         run.verdict = judge(run.confirmed, run.accepted, await target.read())
         run.requests, run.struck = target.proxy.requests, target.proxy.struck
-    if not run.verdict.good:
-        run.failure = run.failure or f"{plan.backend}, {plan.script.name}, {_told(plan)}: {run.verdict}; struck {_struck(run)}"
+    if run.failure or not run.verdict.good:
+        run.failure = f"script {plan.script.name!r}: {run.failure} {run.verdict}; struck: {_struck(run)}"
     return run
 
 
-def _told(plan: Plan) -> str:
-    return "; ".join(f"{strike.fault.value} at request {strike.nth} x {strike.times}" for strike in plan.strikes)
-
-
 def _struck(run: Run) -> str:
-    return ", ".join(f"{number} ({kind}): {fault.value}" for number, kind, fault in run.struck)
+    return ", ".join(f"request {number} ({kind}) by {fault.value!r}" for number, kind, fault in run.struck)
 
 
 def one_by_one(backend: str, script: Script, requests: int) -> Iterator[Plan]:
@@ -175,7 +175,7 @@ async def clean_requests(backend: str, script: Script, moto: MotoServer) -> list
 
 async def run_wire(moto: MotoServer, seed: int, *, full: bool) -> Section:
     """Make all runs, or of each backend and fault some that the seed chooses."""
-    with shared_models():
+    with shared_models(), quiet():
         return await _run_wire(moto, seed, full=full)
 
 
@@ -223,5 +223,3 @@ def _section(plans: Sequence[Plan], runs: Sequence[Run], kinds: "Counter[str]") 
             figures = (f"{struck:,}", f"{retries:,}", f"{told:,}")
             section.rows.append(Row(f"{backend}: {what}", len(made), verdict, figures, failures=tuple(failures)))
     return section
-
-
