@@ -1,6 +1,5 @@
 """Where are the buckets of this suite? An S3 server and one for GCS, with a proxy that does harm before each run's logdir."""
 
-import asyncio
 import functools
 import xml.etree.ElementTree as ElementTree
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -8,9 +7,11 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import quote
 
 import aiohttp
 import botocore.loaders
+from yarl import URL
 
 from tests.chaos.verdict import Stored, read_segments
 from tests.support.chaos_proxy import ChaosProxy
@@ -47,29 +48,50 @@ async def cloud(backend: str, moto: MotoServer, name: str) -> AsyncIterator[Clou
         return
     async with GCSFake(buckets={BUCKET: {}}) as server, ChaosProxy(server.url) as proxy:
         short = {"requests_timeout": aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=SILENCE_SECONDS)}
-        read = functools.partial(read_gcs, server, f"{name}/")
+        read = functools.partial(read_gcs, server.url, f"{name}/")
         yield Cloud(f"gs://{BUCKET}/{name}", server.options(), {**server.options(proxy.url), **short}, proxy, read)
 
 
-async def read_s3(url: str, prefix: str) -> Stored:
-    """Read a run by plain requests; the server wants to see a name, but no signature."""
+async def s3_contents(url: str, prefix: str) -> dict[str, bytes]:
+    """Return what lies right under the prefix, by plain requests; the server wants to see a name, but no signature."""
     async with aiohttp.ClientSession(url, headers=_NAMED) as session:
-        async with session.get(f"/{BUCKET}", params={"list-type": "2", "prefix": prefix}) as answer:
+        async with session.get(f"/{BUCKET}", params={"list-type": "2", "prefix": prefix, "delimiter": "/"}) as answer:
             listing = ElementTree.fromstring(await answer.text())
         names = [item.text or "" for item in listing.iter() if item.tag.endswith("}Key")]
-        contents = []
-        for name in names:
-            async with session.get(f"/{BUCKET}/{name}") as answer:
-                assert answer.status == 200, f"{name}: {answer.status}"
-                contents.append((name.removeprefix(prefix), await answer.read()))
-    return read_segments(item for item in contents if "/" not in item[0])
+        return {name.removeprefix(prefix): await _got(session, f"/{BUCKET}/{name}") for name in names}
 
 
-async def read_gcs(server: GCSFake, prefix: str) -> Stored:
-    """Read a run out of the server's memory."""
-    await asyncio.sleep(0)
-    objects = {key.removeprefix(prefix): stored.content for key, stored in server.buckets[BUCKET].items() if key.startswith(prefix)}
-    return read_segments(item for item in objects.items() if "/" not in item[0])
+async def gcs_contents(url: str, prefix: str) -> dict[str, bytes]:
+    """Return what lies right under the prefix, by plain requests."""
+    async with aiohttp.ClientSession(url) as session:
+        async with session.get(f"/storage/v1/b/{BUCKET}/o", params={"prefix": prefix, "delimiter": "/"}) as answer:
+            names = [item["name"] for item in (await answer.json()).get("items", ())]
+        return {
+            name.removeprefix(prefix): await _got(session, f"/storage/v1/b/{BUCKET}/o/{quote(name, safe='')}?alt=media") for name in names
+        }
+
+
+async def gcs_put(url: str, key: str, data: bytes) -> None:
+    """Store an object, by a plain request."""
+    query = {"uploadType": "media", "name": key}
+    async with aiohttp.ClientSession(url) as session, session.post(f"/upload/storage/v1/b/{BUCKET}/o", params=query, data=data) as answer:
+        assert answer.status == 200, f"{key}: {answer.status}"
+
+
+async def _got(session: aiohttp.ClientSession, path: str) -> bytes:
+    async with session.get(URL(path, encoded=True)) as answer:
+        assert answer.status == 200, f"{path}: {answer.status}"
+        return await answer.read()
+
+
+async def read_s3(url: str, prefix: str) -> Stored:
+    """Read a run on S3."""
+    return read_segments((await s3_contents(url, prefix)).items())
+
+
+async def read_gcs(url: str, prefix: str) -> Stored:
+    """Read a run on GCS."""
+    return read_segments((await gcs_contents(url, prefix)).items())
 
 
 @contextmanager

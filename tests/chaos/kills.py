@@ -49,7 +49,7 @@ class Place:
         if self.moto is not None:
             return await read_s3(self.moto.url, f"{name}/")
         if self.gcs is not None:
-            return await read_gcs(self.gcs, f"{name}/")
+            return await read_gcs(self.gcs.url, f"{name}/")
         return read_segments((path.name, path.read_bytes()) for path in (Path(self.root) / name).iterdir())
 
 

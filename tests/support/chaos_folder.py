@@ -4,6 +4,7 @@ Wraps every call of a folder and of its segments, whatever their names, so that 
 """
 
 import asyncio
+import contextlib
 import enum
 import inspect
 from collections import deque
@@ -67,10 +68,8 @@ class Director:
         """Carry out what is late."""
         late, self.late = self.late, []
         for request in late:
-            try:
+            with contextlib.suppress(StorageError):  # nobody waits for the answer any more
                 await request()
-            except StorageError:
-                pass  # nobody waits for the answer any more
 
     async def call(self, writer: str, operation: str, name: str | None, request: Callable[[], Awaitable[Any]]) -> Any:
         """Make one call as the script says."""
@@ -82,7 +81,7 @@ class Director:
             await asyncio.sleep(0)
         if blow.arrivals:
             await self.arrive()
-        if blow.first is not None:
+        if writer not in self.dead and blow.first is not None:
             await self.meanwhile(blow.first)
         if writer in self.dead or blow.harm is Harm.HANG_BEFORE:
             await asyncio.Event().wait()
