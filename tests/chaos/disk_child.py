@@ -24,7 +24,8 @@ _PR_CAPBSET_DROP = 24
 _IGNORING_PERMISSIONS = (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 _BEGUN_AGAIN = "CHAOS_WITHOUT_PRIVILEGE"
 _LIMIT = 6000
-_SMALL_KIB = 256
+_SMALL_KIB = 32  # for each writer, and of that is taken:
+_BALLAST_KIB = 24
 _RETRY_SECONDS = 0.3
 _MOST_FLUSHES = 400
 
@@ -135,12 +136,12 @@ def limited(folder: Path, writers: int) -> Found:
 
 def small(folder: Path, writers: int) -> Found | str:
     """A file system of its own that gets full, and then has room again."""
-    mounting = ["mount", "-t", "tmpfs", "-o", f"size={_SMALL_KIB}k", "tmpfs", str(folder)]
+    mounting = ["mount", "-t", "tmpfs", "-o", f"size={_SMALL_KIB * writers}k", "tmpfs", str(folder)]
     mounted = subprocess.run(mounting, capture_output=True, text=True, check=False)
     if mounted.returncode:
         return f"no file system could be mounted: {mounted.stderr.strip()}"
     ballast = folder / "ballast"
-    ballast.write_bytes(b"x" * (_SMALL_KIB - 8 * writers - 16) * 1024)
+    ballast.write_bytes(b"x" * _BALLAST_KIB * writers * 1024)
     troubles = [Trouble(folder / f"small-{number}", nothing, nothing) for number in range(writers)]
     return asyncio.run(endure_all(troubles, ballast.unlink, readable=True))
 
