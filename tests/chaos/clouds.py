@@ -47,9 +47,9 @@ async def cloud(backend: str, moto: MotoServer, name: str) -> AsyncIterator[Clou
             yield Cloud(f"s3://{BUCKET}/{name}", moto.options(), {**moto.options(proxy.url), **short}, proxy, read)
         return
     async with GCSFake(buckets={BUCKET: {}}) as server, ChaosProxy(server.url) as proxy:
-        short = {"requests_timeout": aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=SILENCE_SECONDS)}
+        patience = {"requests_timeout": aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=SILENCE_SECONDS)}
         read = functools.partial(read_gcs, server.url, f"{name}/")
-        yield Cloud(f"gs://{BUCKET}/{name}", server.options(), {**server.options(proxy.url), **short}, proxy, read)
+        yield Cloud(f"gs://{BUCKET}/{name}", server.options(), {**server.options(proxy.url), **patience}, proxy, read)
 
 
 async def s3_contents(url: str, prefix: str) -> dict[str, bytes]:

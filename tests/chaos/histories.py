@@ -5,6 +5,7 @@ late, be carried out twice, or have another writer's flush in between. Writers a
 """
 
 import asyncio
+import contextlib
 import warnings
 from collections import deque
 from collections.abc import Coroutine
@@ -30,7 +31,7 @@ from tests.support.chaos_folder import Blow, Director, Harm
 from tests.support.quiet import quiet
 from tests.support.virtual_time import VirtualTimeLoop
 
-WRITERS = ("a", "b", "c")
+WRITERS: tuple[str, ...] = ("a", "b", "c")
 TERMS = {
     "in place": Terms(Growth.IN_PLACE),
     "rewritten": Terms(Growth.REWRITE),
@@ -73,7 +74,7 @@ class Histories(RuleBasedStateMachine):
         self.open: dict[str, FileWriterHandle] = {}
         self.ghosts: list[FileWriterHandle] = []
         self.busy: set[str] = set()
-        self.lives = dict.fromkeys(WRITERS, 0)
+        self.lives: dict[str, int] = dict.fromkeys(WRITERS, 0)
         self.accepted: dict[str, list[Point]] = {name: [] for name in WRITERS}
         self.forgotten: list[Point] = []
         self.confirmed: set[Point] = set()
@@ -211,10 +212,8 @@ class Histories(RuleBasedStateMachine):
         if name not in self.open:
             self.open[name] = self._writer(name, resume=resume)
             if opened:
-                try:
+                with contextlib.suppress(OpenError):  # its next use tries again
                     await self.open[name].init()
-                except OpenError:
-                    pass  # its next use tries again
         return self.open[name]
 
     async def _accept(self, name: str, count: int, kind: str = "few") -> None:
@@ -299,7 +298,7 @@ def search(examples: int, seed: int, steps: int = 20) -> None:
         stateful_step_count=steps,
         deadline=None,
         database=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
         phases=[Phase.generate, Phase.shrink],
         print_blob=False,
     )

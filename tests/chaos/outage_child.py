@@ -54,7 +54,10 @@ class Task:
 
 @dataclass(slots=True)
 class Result:
-    """``accepted``: numbers of the scalars, in an array, since the account must not weigh more than what it is about; the first ``confirmed`` of them were. ``uncommitted``: what ``close()`` said is lost."""
+    """``accepted``: numbers of the scalars, in an array, since the account must not weigh more than what it is about.
+
+    The first ``confirmed`` of them were. ``uncommitted``: what ``close()`` said is lost.
+    """
 
     accepted: "array[int]" = field(default_factory=lambda: array("q"))
     confirmed: int = 0

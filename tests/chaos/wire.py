@@ -206,10 +206,9 @@ def _section(plans: Sequence[Plan], runs: Sequence[Run], kinds: "Counter[str]") 
     section = Section(
         "wire",
         "Faults on the wire",
-        f"Each fault at each request of scripted runs that begin further segments and are resumed; a client waits {SILENCE_SECONDS:.0f} s for "
-        "an answer. **told**: how often `init()`, `flush()` or `close()` raised, and was called again. Requests of the runs without faults: "
-        + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        + ".",
+        f"Each fault at each request of scripted runs that begin further segments and are resumed; a client waits {SILENCE_SECONDS:.0f} s "
+        "for an answer. **told**: how often `init()`, `flush()` or `close()` raised, and was called again. Requests of the runs without "
+        "faults: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) + ".",
         ("requests struck", "retries", "told"),
     )
     for backend in BACKENDS:
