@@ -244,7 +244,8 @@ async def run_disk(folder: Path, seed: int, *, full: bool) -> Section:
         "The local disk",
         "Several writers on a disk that is full at any byte, on one without a free page, on files and folders that are forbidden and "
         "allowed again; folders that are deleted, replaced or moved meanwhile; and last segments that are cut off or have one wrong "
-        "bit anywhere, then resumed: what is whole stays as it is, byte for byte, and the new event can be read. **told**: flushes that raised.",
+        "bit anywhere, then resumed: what is whole stays as it is, byte for byte, and the new event can be read. **told**: flushes that "
+        "raised.",
         ("told",),
     )
     writers = 40 if full else 6

@@ -22,7 +22,7 @@ from tests.support.chaos_proxy import Fault, Strike
 from tests.support.quiet import quiet
 from tests.support.servers import MotoServer
 
-_AT_ONCE = 10  # most of a run is waiting
+_AT_ONCE = 16  # most of a run is waiting
 _TRIES = 12  # of whoever opens or flushes and is told that it did not work
 _RUN_SECONDS = 120
 _RETRY_SECONDS = 6.0
