@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+import io
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -226,7 +227,7 @@ class ChaosProxy:
     async def _carry_out(self, taken: _Request) -> _Answer:
         assert self._client is not None
         target = URL(taken.target, encoded=True)
-        async with self._client.request(taken.method, target, data=taken.body, headers=taken.headers) as answer:
+        async with self._client.request(taken.method, target, data=io.BytesIO(taken.body), headers=taken.headers) as answer:
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _NOT_PASSED_BACK}
             if taken.method == "HEAD":
                 kept["Content-Length"] = answer.headers.get("Content-Length", "0")
