@@ -9,6 +9,7 @@ import contextlib
 import warnings
 from collections import deque
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, settings
@@ -189,7 +190,7 @@ class Histories(RuleBasedStateMachine):
         accepted = [point for points in self.accepted.values() for point in points]
         verdict = judge(self.confirmed, [*accepted, *self.forgotten], stored)
         if not verdict.good:
-            Histories.worst = verdict
+            Histories.worst = Histories.worst.worse(replace(verdict, confirmed=0))
         assert verdict.good, str(verdict)
 
     # How it is done
@@ -316,12 +317,13 @@ def run_histories(seed: int, *, full: bool) -> Section:
         "each step: no segment shrinks or changes, and no writer returns to an older segment.",
         ("storage calls", "struck", "kills"),
     )
-    failures = []
+    failures: list[str] = []
     try:
         search(10_000 if full else 200, seed)
     except Exception as error:
-        notes = "\n".join(getattr(error, "__notes__", ()))
-        failures.append(f"{type(error).__name__}: {error}\n\n```\n{notes}\n```\n")
+        found = error.exceptions if isinstance(error, ExceptionGroup) else [error]
+        for each in found:  # hypothesis notes the history
+            failures.append(f"{type(each).__name__}: {each}\n\n```\n" + "\n".join(getattr(each, "__notes__", ())) + "\n```\n")
     worst = Histories.worst if failures else Verdict()
     verdict = Verdict(Histories.confirmed_in_all) + worst
     figures = (f"{Histories.calls:,}", f"{Histories.struck:,}", f"{Histories.kills:,}")

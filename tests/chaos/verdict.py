@@ -32,6 +32,10 @@ class Verdict:
     def __add__(self, other: Self) -> "Verdict":
         return Verdict(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(Verdict)))
 
+    def worse(self, other: Self) -> "Verdict":
+        """Return the larger of each count."""
+        return Verdict(*(max(getattr(self, item.name), getattr(other, item.name)) for item in fields(Verdict)))
+
     @property
     def good(self) -> bool:
         """Whether every promise was kept."""
