@@ -29,6 +29,7 @@ _ROOT = Path(__file__).parent.parent.parent
 _MIB = 1 << 20
 _ROOM = 50 * _MIB  # beside what may wait: the batch that is encoded, and what Python keeps
 _MOST_STALLED = 0.05
+_LONGEST_SECONDS = 0.2  # far more than is ever seen, since other programs may have the processor for a while
 HAS_SPOOL = "spool_dir" in inspect.signature(summary.create_file_writer).parameters
 
 
@@ -125,6 +126,7 @@ def _row(outage: Outage, found: dict[str, Any], stored: int, verdict: Verdict) -
     failures += [str(verdict)] if not verdict.good else []
     failures += [f"memory grew by {found['growth'] / _MIB:.0f} MiB, more than {bound / _MIB:.0f}"] if found["growth"] > bound else []
     failures += [f"the loop was stalled for {share:.1%} of the time"] if share > _MOST_STALLED else []
+    failures += [f"the loop was stalled for {found['longest']:.2f} s"] if found["longest"] > _LONGEST_SECONDS else []
     figures = (
         f"{accepted:,}",
         f"{found['refused'] + dropped:,}",
