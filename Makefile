@@ -8,13 +8,14 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN   := PYTHONPATH= $(BIN)/python
 
-.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow check format cov bench append-cost late-steps docs build clean
+.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow chaos check format cov bench append-cost late-steps docs build clean
 
 help:
 	@echo 'make demo        train on real data and log it to runs/ (or LOGDIR=s3://bucket/runs, gs://bucket/runs)'
 	@echo 'make demo-s3     the same against an S3 server on this machine, started and stopped by itself'
 	@echo 'make test        the whole test suite; make test-all: on every Python that is installed'
 	@echo 'make test-tensorflow    the same calls to TensorFlow and to us, compared (installs 1.6 GB)'
+	@echo 'make chaos       faults at every request, kills, outages, broken disks; writes docs/reliability.md (SEED=2, SECTIONS=wire)'
 	@echo 'make check       formatting, lint, types, import rules'
 	@echo 'make append-cost     what flushes cost on a bucket, into docs/append_cost.md'
 	@echo 'make late-steps      what TensorBoard shows of late steps, into docs/late_steps.md'
@@ -56,6 +57,10 @@ test-tensorflow:
 	@.venv-tensorflow/bin/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
 	@.venv-tensorflow/bin/python -m pip install -q --disable-pip-version-check -e . --group tensorflow
 	@TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH= .venv-tensorflow/bin/python -m pytest -q tests/with_tensorflow --result docs/tensorflow.md $(ARGS)
+
+# Everything that can go wrong, and what was lost; make test runs a part of it. Chosen sections are printed, all are written to the docs.
+chaos: $(READY)
+	@$(RUN) -m tests.chaos --full --seed $(or $(SEED),1) $(if $(SECTIONS),$(SECTIONS),--report docs/reliability.md)
 
 check: $(READY)
 	@$(BIN)/ruff format --check .
