@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 NOW = 0.0
 NEVER = math.inf
+_SHORTEST_SECONDS = 1e-6  # less than that may be a rounding error, which no clock ever gets over
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +49,5 @@ def due_in(policy: BatchPolicy, waiting: Waiting, *, wanted: bool) -> float:
         return NOW
     if policy.due_count is not None and waiting.summaries >= policy.due_count:
         return NOW
-    return max(NOW, policy.flush_seconds - waiting.seconds)
+    left = policy.flush_seconds - waiting.seconds
+    return left if left > _SHORTEST_SECONDS else NOW

@@ -53,7 +53,7 @@ class Pipeline:
         self._late_run = LateRun(lambda: Pipeline(late, make_folder, tags, counters, wall), tags, config.retry.window_seconds)
         self._outflow = Outflow(config, self.queue, tags, counters, self._appender, spool, self._late_run)
         self._tickets = Tickets()
-        self._closing = False
+        self._is_open = self._closing = False
         self._loss: CommitError | None = None
         self._dead: PipelineError | None = None
         self._told_dropped = False
@@ -79,6 +79,11 @@ class Pipeline:
     def closed(self) -> bool:
         """Whether nothing more is accepted."""
         return self._closing or self.ended
+
+    @property
+    def is_open(self) -> bool:
+        """Whether summaries may be put into the queue at once: it was opened, and is not closing."""
+        return self._is_open and not self._closing
 
     @property
     def ended(self) -> bool:
@@ -217,6 +222,7 @@ class Pipeline:
         except asyncio.CancelledError:
             self._opened.set_exception(_shut_down_while_opening(self.config.logdir))
             raise
+        self._is_open = True
         self._opened.set_result(None)
         return True
 

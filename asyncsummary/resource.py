@@ -52,7 +52,7 @@ class WriterResource:
         """Check a scalar and accept it; False says that it was dropped by the overflow policy."""
         wall_time = _wall_time()
         pipeline = self._pipeline
-        if pipeline is None or pipeline.closed or self._loop is not _running_loop():
+        if pipeline is None or not pipeline.is_open or self._loop is not _running_loop():
             pipeline = await self.opened()
         number = self._tags.number(name, family, current_name_scope.get())
         if type(value) is not float or not -LARGEST <= value <= LARGEST:

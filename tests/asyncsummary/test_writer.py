@@ -17,7 +17,7 @@ import pytest
 import asyncsummary as summary
 from asyncsummary.protos import START
 from asyncsummary.records import frame, scan
-from asyncsummary_storage import Fault, MemoryFolder, When
+from asyncsummary_storage import ContainerMissingError, Fault, MemoryFolder, When
 from tests.support.events import events_of, scalars_of
 from tests.support.virtual_time import VirtualTimeLoop
 from tests.support.writing import Bench
@@ -50,6 +50,18 @@ async def test_the_first_write_opens(tmp_path: Path) -> None:
     await writer.close()
     ((tag, step, value),) = scalars_of(events_of(tmp_path))
     assert (tag, step, value) == ("t", 3, 0.10000000149011612)
+
+
+async def test_writes_while_it_opens() -> None:
+    """Whoever writes while somebody else's first write opens the logdir is told, too, if that fails; nothing is taken and lost."""
+    bench = Bench()
+    bench.script.then(Fault("open", error=lambda: ContainerMissingError("no such bucket")))
+    writer = bench.writer()
+    found = await asyncio.gather(*(writer.scalar("t", 1.0, step) for step in range(3)), return_exceptions=True)
+    assert [type(each) for each in found] == [summary.OpenError] * 3
+    await asyncio.gather(*(writer.scalar("t", 1.0, step) for step in range(3, 6)))
+    await writer.close()
+    assert bench.steps() == [3, 4, 5]
 
 
 async def test_suffix(tmp_path: Path) -> None:

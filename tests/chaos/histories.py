@@ -207,7 +207,7 @@ class Histories(RuleBasedStateMachine):
             retry=RetryPolicy(_WINDOW_SECONDS),
         )
         folder = self.director.wrap(MemoryFolder("run", self.disk, self.terms), self._life(name))
-        return FileWriterHandle(WriterResource(name, config, lambda: folder))
+        return FileWriterHandle(WriterResource(name, config, lambda logdir: folder))
 
     async def _start(self, name: str, *, resume: bool = True, opened: bool = False) -> FileWriterHandle:
         if name not in self.open:
