@@ -5,8 +5,6 @@ python -m tests.chaos.outage_child JSON, see ``Task``. On the virtual clock it t
 """
 
 import asyncio
-import dataclasses
-import inspect
 import json
 import os
 import sys
@@ -19,7 +17,6 @@ from typing import Any
 
 import asyncsummary as summary
 from asyncsummary import CommitError, QueueFullError
-from asyncsummary.config import WriterConfig
 from asyncsummary.queue import Overflow
 from asyncsummary_storage import Fault
 from tests.chaos.verdict import Point, judge, read_segments
@@ -167,11 +164,7 @@ class Load:
 
 
 def real_writer(task: Task) -> "summary.SummaryWriter":
-    """Return a writer on a bucket, with a spool where there is such a thing."""
-    more: dict[str, Any] = {}
-    if task.spool_dir is not None:
-        assert "spool_dir" in inspect.signature(summary.create_file_writer).parameters, "this version has no spool"
-        more["spool_dir"] = task.spool_dir
+    """Return a writer on a bucket."""
     return summary.create_file_writer(
         task.logdir,
         flush_millis=200,
@@ -179,13 +172,12 @@ def real_writer(task: Task) -> "summary.SummaryWriter":
         max_pending_bytes=task.pending,
         overflow=task.overflow,
         retry_seconds=task.retry,
-        **more,
+        spool_dir=task.spool_dir or False,
     )
 
 
 def virtual_writer(task: Task, bench: Bench) -> "summary.SummaryWriter":
     """Return a writer on storage in memory."""
-    assert task.spool_dir is None or "spool_dir" in {each.name for each in dataclasses.fields(WriterConfig)}
     return bench.writer(
         flush_seconds=0.2, summaries=2_000_000, pending_bytes=task.pending, overflow=Overflow(task.overflow), retry_seconds=task.retry
     )

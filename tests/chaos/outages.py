@@ -5,7 +5,6 @@ long ones are on a clock that jumps, where what is measured is the work and not 
 """
 
 import asyncio
-import inspect
 import json
 import os
 import sys
@@ -17,7 +16,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import asyncsummary as summary
 from tests.chaos.clouds import cloud
 from tests.chaos.outage_child import RATE, STALL_SECONDS, Task, point
 from tests.chaos.report import Row, Section
@@ -30,7 +28,6 @@ _MIB = 1 << 20
 _ROOM = 50 * _MIB  # beside what may wait: the batch that is encoded, and what Python keeps
 _MOST_STALLED = 0.05
 _LONGEST_SECONDS = 0.2  # far more than is ever seen, since other programs may have the processor for a while
-HAS_SPOOL = "spool_dir" in inspect.signature(summary.create_file_writer).parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +61,8 @@ def outages(*, full: bool) -> Iterator[Outage]:
         ]
     for outage in real:
         yield outage
-        if HAS_SPOOL:
-            yield replace(outage, what=f"{outage.what}, with a spool", spool=True)
+        task = replace(outage.task, pending=_MIB)
+        yield replace(outage, what=f"{outage.what}, room for 1 MiB and a spool", task=task, spool=True)
 
 
 async def endured(outage: Outage, moto: MotoServer) -> Row:
