@@ -11,6 +11,7 @@ import pytest
 import asyncsummary as summary
 from asyncsummary.sync import sync
 from tests.support.events import events_of, scalars_of
+from tests.support.proxy import FaultProxy, Loss
 from tests.support.servers import MotoServer, free_port
 
 CHILD = Path(__file__).with_name("spooling_child.py")
@@ -62,15 +63,13 @@ async def test_the_command(moto: MotoServer, tmp_path: Path) -> None:
     """Commits to a bucket that was away, and says what it did; while it still is away it says what is left, and keeps it."""
     moto.make_bucket("sync")
     logdir, spool = "s3://sync/run", tmp_path / "spool"
-    config = {"storage_options": moto.options(), "spool_dir": spool, "retry_seconds": 0.5}
-    writer = summary.create_file_writer(logdir, **config)  # type: ignore[arg-type]  # of several types
-    await writer.init()
-    resource = writer._resource  # type: ignore[attr-defined]  # to let its requests go nowhere
-    folder = resource._pipeline._appender._folder
-    folder._store._fs._s3.meta.events.register("before-sign.s3.PutObject", _away)
-    await writer.scalar("t", 1.0, 7)
-    with pytest.raises(summary.CommitError, match="in the spool"):
-        await writer.close()
+    async with FaultProxy(moto.url) as proxy:
+        writer = summary.create_file_writer(logdir, storage_options=moto.options(proxy.url), spool_dir=spool, retry_seconds=0.5)
+        await writer.init()
+        await writer.scalar("t", 1.0, 7)
+        proxy.lose("PUT", *[Loss.UNAVAILABLE] * 100)
+        with pytest.raises(summary.CommitError, match="in the spool"):
+            await writer.close()
 
     def command(options: dict[str, object]) -> "subprocess.CompletedProcess[str]":
         arguments = ["sync", "--spool-dir", str(spool), "--retry-seconds", "1", "--storage-options", json.dumps(options)]
@@ -86,9 +85,3 @@ async def test_the_command(moto: MotoServer, tmp_path: Path) -> None:
     assert "nothing was left in the spool" in again.stdout
     bad = await asyncio.to_thread(subprocess.run, [sys.executable, "-m", "asyncsummary", "sync", "--storage-options", "["])
     assert bad.returncode == 2
-
-
-def _away(**kwargs: object) -> None:
-    from botocore.exceptions import EndpointConnectionError
-
-    raise EndpointConnectionError(endpoint_url="nowhere")
