@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from asyncsummary import commit, header, resume
-from asyncsummary.config import WriterConfig
+from asyncsummary.config import ForeignWriter, WriterConfig
 from asyncsummary.errors import ForeignWriterError, OpenError
 from asyncsummary.journal import Attempt
+from asyncsummary.looking import READ_BYTES, scanned, who_wrote
 from asyncsummary.plan import Open, Placement, place, wait_before
-from asyncsummary.records import Scanner
 from asyncsummary.segments import SegmentName, next_name
 from asyncsummary.stats import Counters
 from asyncsummary_storage import (
@@ -39,8 +39,6 @@ _logger = logging.getLogger("asyncsummary")
 _sequence = itertools.count()  # per process, so that two writers of one second have different names
 _T = TypeVar("_T")
 
-_READ_BYTES = 1 << 20
-_SCAN_BYTES = 256 << 10  # about 5 ms of work, then other tasks get a turn
 _MOST_FENCES = 3
 _LONG_SECONDS = 5.0
 _ORPHAN_SECONDS = 3600.0  # older than any append of a living process
@@ -75,6 +73,7 @@ class Appender:
         self._wall = wall
         self._retry = config.retry
         self._host = socket.gethostname()
+        self._myself = f"process {os.getpid()} on {self._host}"
         self._segment: Segment | None = None
         self._position = NOTHING
         self._last_name: str | None = None
@@ -139,11 +138,11 @@ class Appender:
                 case commit.Committed(position, overtaken):
                     self._note_committed(position)
                     if overtaken:
-                        self._leave_to_others(position)
                         self._is_lost = True
+                        await self._leave_to_others(position)
                     return
                 case commit.Fenced(found):
-                    self._leave_to_others(found)
+                    await self._leave_to_others(found)
                     self._roll(data)
                 case commit.GaveUp(SegmentFullError(), _):
                     self._roll(data)
@@ -179,7 +178,7 @@ class Appender:
             return look
         segment = self._folder.segment(look.name)
         position = await self._answered(segment.probe())
-        scanner = await self._scan(segment, position)
+        scanner = await scanned(segment, position, self._answered)
         found = resume.second_look(look.name, scanner, can_cut=can_cut)
         if isinstance(found, resume.Cut):
             try:
@@ -198,20 +197,6 @@ class Appender:
             await self._answered(self._folder.sweep(_ORPHAN_SECONDS, also_of=resumed))
         except (StorageError, TimeoutError) as error:
             _logger.debug("%s: could not look for unfinished appends: %s", self._folder.url, error)
-
-    async def _scan(self, segment: Segment, position: Position) -> Scanner:
-        scanner = Scanner()
-        read = 0
-        while read < position.offset:
-            data = await self._answered(segment.read(read, min(read + _READ_BYTES, position.offset)))
-            if not data:
-                raise TransientError(f"{segment.name}: ended at {read} where {position.offset} bytes were due")
-            read += len(data)
-            for start in range(0, len(data), _SCAN_BYTES):
-                for _ in scanner.feed(data[start : start + _SCAN_BYTES]):
-                    pass
-                await asyncio.sleep(0)
-        return scanner
 
     async def _finish(self, unfinished: Unfinished, found: resume.Fresh | resume.Continue) -> resume.Fresh | resume.Continue:
         """End an append that an earlier process began: it may be stored or not. Return where to go on after it."""
@@ -242,18 +227,18 @@ class Appender:
 
     async def _append_start(self, found: resume.Fresh | resume.Continue) -> None:
         if isinstance(found, resume.Continue):
-            start = header.session_start(self._wall(), f"resumed at byte {found.size}")
+            start = header.session_start(self._wall(), f"{self._myself}, resumed at byte {found.size}")
             self._header_bytes = 0
             self._commit = commit.Commit(start, self._position, self._retry)
         else:
-            start = header.session_start(self._wall(), "") if self._config.session_start else b""
+            start = header.session_start(self._wall(), self._myself) if self._config.session_start else b""
             self._last_name = found.after
             self._roll(start)
         await self.append(start)
 
     async def _answered(self, request: Awaitable[_T]) -> _T:
         """Await one request, but not for ever."""
-        async with asyncio.timeout(self._config.request_seconds + _READ_BYTES / _SLOWEST_BYTES_PER_SECOND):
+        async with asyncio.timeout(self._config.request_seconds + READ_BYTES / _SLOWEST_BYTES_PER_SECOND):
             return await request
 
     async def _patiently(self, call: Callable[[], Awaitable[_T]]) -> _T:
@@ -367,16 +352,20 @@ class Appender:
         self._counters.appends += 1
         self._counters.last_error = None
 
-    def _leave_to_others(self, found: Position) -> None:
+    async def _leave_to_others(self, found: Position) -> None:
+        """Say whose the segment is now."""
         assert self._segment is not None, "open() comes first"
         state = f"ends at byte {found.offset} now" if found.exists else "is gone"
-        self._counters.last_error = f"{self._segment.name} {state}, by somebody else's doing"
-        _logger.warning(
-            "%s: %s; this writer left it at byte %d and goes on in a segment of its own",
-            self._folder.url,
-            self._counters.last_error,
-            self._position.offset,
+        theirs = await who_wrote(self._segment, self._position.offset, found, self._answered)
+        error = ForeignWriterError(
+            f"{self._folder.url}: {self._segment.name} {state}, by the doing of {theirs}; {self._myself} left it at byte "
+            f"{self._position.offset}",
+            retriable=False,
         )
+        self._counters.last_error = str(error)
+        if self._config.foreign_writer is ForeignWriter.RAISE:
+            raise GaveUpError(error, permanent=True)
+        _logger.warning("%s, and goes on in a segment of its own", error)
 
 
 def _outcome(error: StorageError) -> commit.Outcome:

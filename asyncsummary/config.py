@@ -38,6 +38,16 @@ class Durability(enum.Enum):
     """To the local spool, so that a process that is killed leaves it there for the next one."""
 
 
+class ForeignWriter(enum.Enum):
+    """What happens when somebody else has written to our segment."""
+
+    CONTINUE = "continue"
+    """We go on in a segment of our own."""
+
+    RAISE = "raise"
+    """``flush`` and ``close`` raise ForeignWriterError."""
+
+
 @dataclass(frozen=True, slots=True)
 class WriterConfig:
     """Everything that a writer's pipeline is told. Times are in seconds."""
@@ -55,6 +65,7 @@ class WriterConfig:
     """Where spools are; None for a writer that has none."""
     max_spool_bytes: int = MAX_SPOOL_BYTES
     durability: Durability = Durability.COMMIT
+    foreign_writer: ForeignWriter = ForeignWriter.CONTINUE
     limits: Limits = field(default_factory=lambda: Limits(MAX_PENDING_SUMMARIES, MAX_PENDING_BYTES))
     overflow: Overflow = Overflow.BLOCK
     late_steps: LatePolicy = LatePolicy.WARN
@@ -81,6 +92,7 @@ def make_config(
     spool_dir: object = None,
     max_spool_bytes: object = MAX_SPOOL_BYTES,
     durability: object = "commit",
+    foreign_writer: object = "continue",
     session_start: bool = True,
     first_at_once: bool = False,
 ) -> WriterConfig:
@@ -113,6 +125,7 @@ def make_config(
         spool_root=root,
         max_spool_bytes=_whole("max_spool_bytes", max_spool_bytes, at_least=1),
         durability=wanted,
+        foreign_writer=_choice("foreign_writer", foreign_writer, ForeignWriter),
         limits=Limits(MAX_PENDING_SUMMARIES, pending),
         overflow=_choice("overflow", overflow, Overflow),
         late_steps=_choice("late_steps", late_steps, LatePolicy),

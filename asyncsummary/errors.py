@@ -11,7 +11,7 @@
     ├── OpenError                           the logdir cannot be opened; the message names the cure
     ├── CommitError                         the storage's: summaries that were accepted are not committed (yet)
     │   ├── FlushTimeoutError (TimeoutError)    flush(timeout=) ran out; they are still waiting, a later flush can succeed
-    │   └── ForeignWriterError              another process wrote to our segment; we went on in one of our own
+    │   └── ForeignWriterError              another process wrote to our segment, and ``foreign_writer="raise"``
     └── PipelineError                       ours: the writer's task died of a bug; the cause is attached, nothing more is accepted
 """
 
@@ -83,7 +83,7 @@ class FlushTimeoutError(CommitError, TimeoutError):
 
 
 class ForeignWriterError(CommitError):
-    """Another process wrote to the segment that this writer was appending to."""
+    """Another process wrote to the segment that this writer was appending to; the message names both. Nothing was overwritten."""
 
 
 class PipelineError(SummaryError):

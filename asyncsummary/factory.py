@@ -34,6 +34,7 @@ def create_file_writer(
     spool_dir: "str | os.PathLike[str] | bool | None" = None,
     max_spool_bytes: int = MAX_SPOOL_BYTES,
     durability: str = "commit",
+    foreign_writer: str = "continue",
 ) -> SummaryWriter:
     """Return a writer of event files. Nothing is opened yet: ``async with writer``, ``await writer.init()`` or the first write does.
 
@@ -64,6 +65,9 @@ def create_file_writer(
         max_spool_bytes: how much may be there. When that is taken, too, ``overflow`` decides. Default 1 GiB.
         durability: "commit", or "spool" to put each batch into the spool before it is sent, so that a process that is killed loses no more
             than the batch that was not full yet.
+        foreign_writer: what to do when another process has written to the segment that this one was appending to (two of them have
+            resumed one run, for example). Nothing of either is overwritten. "continue" logs who it was and goes on in a segment of its
+            own; with "raise" ``flush`` and ``close`` raise ForeignWriterError.
 
     Raises:
         InvalidArgumentError: an argument cannot be used; the message names it.
@@ -87,6 +91,7 @@ def create_file_writer(
         spool_dir=spool_dir,
         max_spool_bytes=max_spool_bytes,
         durability=durability,
+        foreign_writer=foreign_writer,
     )
     writer = FileWriterHandle(shared_resource(config, name))
     graph = current_graph.get()

@@ -78,7 +78,7 @@ class Outflow:
         self._told_late: set[int] = set()
         self._behind: deque[Work] = deque()
         self._spool_again_at = 0.0
-        self._is_spooling = False
+        self.is_spooling = False
         self._left = 0
         self._late_run = late_run
         self.spool = spool
@@ -146,9 +146,9 @@ class Outflow:
             work.is_sent = True
         if work.is_spooled and self.spool is not None:
             await self.spool.note_committed()
-            if self.spool.is_empty and self._is_spooling:
-                self._is_spooling = False
-                _logger.warning("%s: everything that was in the spool is committed", self._config.logdir)
+            if self.spool.is_empty and self.is_spooling:
+                self.is_spooling = False
+                _logger.warning("%s: storage is back; everything that was in the spool is committed", self._config.logdir)
         self.work = None
         self._counters.committed += work.kept
         self._counters.recovered += work.recovered
@@ -328,8 +328,8 @@ class Outflow:
             self._counters.recovered += 0 if taken is None else taken.recovered
 
     def _tell_spooling(self, spool: Spool) -> None:
-        if not self._is_spooling and self._config.durability is not Durability.SPOOL:
-            self._is_spooling = True
+        if not self.is_spooling and self._config.durability is not Durability.SPOOL:
+            self.is_spooling = True
             _logger.warning(
                 "%s: storage is slow or away (%s); summaries go to the spool in %s until it is back",
                 self._config.logdir,

@@ -14,8 +14,15 @@ from collections.abc import Callable
 from asyncsummary.appender import Appender, GaveUpError
 from asyncsummary.batch import NEVER, Waiting, due_in
 from asyncsummary.config import WriterConfig
-from asyncsummary.errors import CommitError, FlushTimeoutError, OpenError, PipelineError, SummaryError, WriterClosedError
+from asyncsummary.errors import (
+    CommitError,
+    FlushTimeoutError,
+    PipelineError,
+    SummaryError,
+    WriterClosedError,
+)
 from asyncsummary.late_run import LateRun, late_config
+from asyncsummary.losses import closed_without, not_committed, shut_down_while_opening
 from asyncsummary.outflow import Outflow
 from asyncsummary.queue import SummaryQueue
 from asyncsummary.spool import Spool
@@ -200,7 +207,7 @@ class Pipeline:
     def _leave_nobody_waiting(self, task: "asyncio.Task[None]") -> None:
         """However the task ended, also if it was cancelled before its first step: whoever still waits is told."""
         if not self._opened.done():
-            self._opened.set_exception(_shut_down_while_opening(self.config.logdir))
+            self._opened.set_exception(shut_down_while_opening(self.config.logdir))
         ended = WriterClosedError(f"the writer of {self.config.logdir!r} has ended, with {self.uncommitted} summaries not committed")
         self._tickets.fail(ended)
         self.queue.fail(self._dead or ended)
@@ -220,7 +227,7 @@ class Pipeline:
             self._opened.set_exception(error)
             return False
         except asyncio.CancelledError:
-            self._opened.set_exception(_shut_down_while_opening(self.config.logdir))
+            self._opened.set_exception(shut_down_while_opening(self.config.logdir))
             raise
         self._is_open = True
         self._opened.set_result(None)
@@ -278,7 +285,8 @@ class Pipeline:
             return
         if self._away:
             self._away = False
-            _logger.warning("%s: storage is back, nothing was lost", self.config.logdir)
+            if not self._outflow.is_spooling:
+                _logger.warning("%s: storage is back, nothing was lost", self.config.logdir)
         self._tickets.settle(self.queue.settled)
 
     # Trouble
@@ -286,13 +294,10 @@ class Pipeline:
     async def _cope(self, error: GaveUpError) -> None:
         """Tell those who wait that their summaries are not committed. The batch stays, and is tried again."""
         waiting = self.uncommitted
-        told = CommitError(
-            f"{waiting} summaries for {self.config.logdir!r} are not committed: {error}", uncommitted=waiting, retriable=not error.permanent
-        )
-        told.__cause__ = error.error
-        if not self._away:
-            self._away = True
+        told = not_committed(self.config.logdir, waiting, error)
+        if not self._away and not self._outflow.is_spooling:
             _logger.warning("%s: storage does not take summaries (%s); %d wait and are tried again", self.config.logdir, error, waiting)
+        self._away = True
         self._tickets.fail(told)
         if error.permanent:
             self.queue.fail(told)
@@ -317,25 +322,10 @@ class Pipeline:
         """Closing, and storage is away: what is not committed is put into the spool, or lost, counted and told."""
         uncommitted = self.uncommitted
         lost = await self._outflow.save()
-        self._loss = CommitError(
-            f"closed {self.config.logdir!r} with {uncommitted} summaries not committed: {error}{self._whereabouts(lost)}",
-            uncommitted=uncommitted,
-            retriable=False,
-        )
-        self._loss.__cause__ = error.error
+        self._loss = closed_without(self.config.logdir, uncommitted, error, self._outflow.spool, lost)
         _logger.error("%s", self._loss)  # close() raises it, but of a forgotten writer nobody awaits close()
         self._outflow.forget()
         self._is_given_up = True
-
-    def _whereabouts(self, lost: int) -> str:
-        spooled = self.spooled
-        if not spooled or self._outflow.spool is None:
-            return ""
-        what = "all of them" if not lost else f"{spooled} of them"
-        return (
-            f". {what} are in the spool in {self._outflow.spool.folder}; the next writer of this logdir on this machine commits them, "
-            f"and so does 'asyncsummary sync'"
-        )
 
     async def _say_farewell(self) -> None:
         """The event loop shuts down with the writer open: commit what can be committed in a few seconds."""
@@ -385,10 +375,6 @@ class Pipeline:
             _logger.warning(
                 "%s: summaries are being dropped (overflow=%r); writer.stats counts them", self.config.logdir, self.config.overflow.value
             )
-
-
-def _shut_down_while_opening(logdir: str) -> OpenError:
-    return OpenError(f"opening logdir {logdir!r} was cancelled, as its event loop shuts down")
 
 
 def _look_at(future: "asyncio.Future[None]") -> None:

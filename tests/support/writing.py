@@ -5,7 +5,7 @@ from pathlib import Path
 
 from asyncsummary.batch import BatchPolicy
 from asyncsummary.commit import RetryPolicy
-from asyncsummary.config import Durability, WriterConfig
+from asyncsummary.config import Durability, ForeignWriter, WriterConfig
 from asyncsummary.order import LatePolicy
 from asyncsummary.protos import Event
 from asyncsummary.queue import Limits, Overflow
@@ -37,6 +37,7 @@ class Bench:
         spool_root: Path | None = None,
         max_spool_bytes: int = 1 << 30,
         durability: Durability = Durability.COMMIT,
+        foreign_writer: ForeignWriter = ForeignWriter.CONTINUE,
     ) -> FileWriterHandle:
         """Return a writer that is not open yet."""
         config = WriterConfig(
@@ -50,6 +51,7 @@ class Bench:
             spool_root=spool_root,
             max_spool_bytes=max_spool_bytes,
             durability=durability,
+            foreign_writer=foreign_writer,
         )
         return FileWriterHandle(WriterResource("test", config, self._folder))
 

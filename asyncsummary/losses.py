@@ -1,0 +1,40 @@
+"""In which words are those told whose summaries are not committed?"""
+
+from asyncsummary.appender import GaveUpError
+from asyncsummary.errors import CommitError, ForeignWriterError, OpenError
+from asyncsummary.spool import Spool
+
+
+def not_committed(logdir: str, count: int, error: GaveUpError) -> CommitError:
+    """Return what a flush raises: so many summaries are waiting, and are tried again."""
+    told = _kind(error)(f"{count} summaries for {logdir!r} are not committed: {error}", uncommitted=count, retriable=not error.permanent)
+    told.__cause__ = error.error
+    return told
+
+
+def closed_without(logdir: str, count: int, error: GaveUpError, spool: Spool | None, lost: int) -> CommitError:
+    """Return what ``close`` raises: ``lost`` of so many summaries are gone, the others in the spool."""
+    told = _kind(error)(
+        f"closed {logdir!r} with {count} summaries not committed: {error}{_whereabouts(spool, lost)}", uncommitted=count, retriable=False
+    )
+    told.__cause__ = error.error
+    return told
+
+
+def shut_down_while_opening(logdir: str) -> OpenError:
+    """Return what is raised to those who wait for an opening that the end of the event loop has cut short."""
+    return OpenError(f"opening logdir {logdir!r} was cancelled, as its event loop shuts down")
+
+
+def _kind(error: GaveUpError) -> type[CommitError]:
+    return ForeignWriterError if isinstance(error.error, ForeignWriterError) else CommitError
+
+
+def _whereabouts(spool: Spool | None, lost: int) -> str:
+    if spool is None or spool.is_empty:
+        return ""
+    what = "all of them" if not lost else f"{spool.summaries} of them"
+    return (
+        f". {what} are in the spool in {spool.folder}; the next writer of this logdir on this machine commits them, and so does "
+        f"'asyncsummary sync'"
+    )
