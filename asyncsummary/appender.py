@@ -202,7 +202,7 @@ class Appender:
         """End an append that an earlier process began: it may be stored or not. Return where to go on after it."""
         attempt, last = unfinished.attempt, self._last_name if isinstance(found, resume.Continue) else found.after
         name = SegmentName.parse(attempt.segment)
-        if last is not None and last > attempt.segment and not await self._patiently(lambda: self._is_stored(unfinished)):
+        if last is not None and last > attempt.segment and not await self.was_stored(unfinished.data, attempt):
             return found  # readers do not return to an older segment: it is appended to a newer one, as if it had not been begun
         if last is not None and last > attempt.segment:
             await unfinished.note_committed()
@@ -217,13 +217,24 @@ class Appender:
             return resume.Continue(attempt.segment, self._position.offset)
         return resume.Fresh(self._last_name)
 
-    async def _is_stored(self, unfinished: Unfinished) -> bool:
-        attempt = unfinished.attempt
+    async def was_stored(self, data: bytes, attempt: Attempt) -> bool:
+        """Return whether an append that an earlier process began is stored.
+
+        Raises:
+            GaveUpError: storage did not say so in time.
+        """
+        try:
+            return await self._patiently(lambda: self._is_stored(data, attempt))
+        except OpenError as error:
+            self._counters.last_error = str(error)
+            raise GaveUpError(error, permanent=not error.retriable) from error
+
+    async def _is_stored(self, data: bytes, attempt: Attempt) -> bool:
         segment = self._folder.segment(attempt.segment)
         start = attempt.at.offset + attempt.header_bytes
-        stop = start + len(unfinished.data)
+        stop = start + len(data)
         position = await self._answered(segment.probe())
-        return position.offset >= stop and await self._answered(segment.read(start, stop)) == unfinished.data
+        return position.offset >= stop and await self._answered(segment.read(start, stop)) == data
 
     async def _append_start(self, found: resume.Fresh | resume.Continue) -> None:
         if isinstance(found, resume.Continue):

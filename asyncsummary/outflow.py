@@ -40,7 +40,8 @@ class Work:
     """What one append has: ``count`` accepted summaries, of which ``kept`` are written, and ``recovered`` ones of earlier processes.
 
     It holds ``room`` summaries and ``size`` bytes of the queue's. ``ordered`` once the batch is as it goes out, ``data`` once it is
-    encoded, ``is_sent`` once that is committed: so that whatever is cancelled can be done again from where it was.
+    encoded, ``is_sent`` once that is committed: so that whatever is cancelled can be done again from where it was. ``attempt``: an earlier
+    process began to append just this, and nobody knows how that ended.
     """
 
     batch: Batch | None
@@ -52,6 +53,7 @@ class Work:
     ordered: bool = False
     late: Batch | None = None
     data: bytes | None = None
+    attempt: Attempt | None = None
     is_spooled: bool = False
     is_sent: bool = False
 
@@ -121,6 +123,7 @@ class Outflow:
             taken = await self.spool.take()
             assert taken is not None, "the spool is not empty"
             self.work = Work(None, taken.count, 0, 0, taken.kept, taken.recovered, ordered=True, data=taken.data, is_spooled=True)
+            self.work.attempt = taken.attempt
         elif self._behind:
             self.work = self._behind.popleft()
         else:
@@ -138,6 +141,9 @@ class Outflow:
         work = self.work
         assert work is not None, "next_work() comes first"
         await self._prepare(work)
+        if work.data and work.attempt is not None:
+            work.is_sent = await self._appender.was_stored(work.data, work.attempt)
+            work.attempt = None
         if work.data and not work.is_sent:
             if self.spool is None:
                 await self._appender.append(work.data)
@@ -171,9 +177,8 @@ class Outflow:
         """Put everything into the spool, since storage is away and there is no more time; return how many summaries found no room there."""
         if self.spool is not None and await self._spool_in_hand():
             for work in list(self._behind):
-                if not await self._put(work):
+                if not await self._put_behind(work):
                     break
-                self._behind.remove(work)
             if not self._behind:
                 await self._spool_waiting()
         held = [work for work in (self.work, *self._behind) if work is not None and not work.is_spooled]
@@ -283,8 +288,12 @@ class Outflow:
         if work is None or work.is_spooled or work.is_sent:
             return True
         await self._prepare(work)
-        if not await self._put(work):
-            return False
+        try:
+            if not await self._put(work):
+                return False
+        finally:
+            if work.is_spooled and self.spool is not None:
+                self.spool.hold_first()  # it is on its way, or already there: what is put in behind it is not
         attempt = self._appender.attempt
         if attempt is not None and self.spool is not None:
             await self.spool.note_attempt(attempt)
@@ -296,8 +305,14 @@ class Outflow:
         if work is None:
             return
         self._behind.append(work)  # it is here, whatever happens until it is there
-        if await self._put(work):
-            self._behind.remove(work)
+        await self._put_behind(work)
+
+    async def _put_behind(self, work: Work) -> bool:
+        try:
+            return await self._put(work)
+        finally:
+            if work.is_spooled:
+                self._behind.remove(work)
 
     async def _put(self, work: Work) -> bool:
         spool = self.spool

@@ -121,6 +121,12 @@ class Spool:
         recovered = sum(chunk.count for chunk in self._taken if chunk.recovered)
         return Taken(data, sum(chunk.count for chunk in own), sum(chunk.kept for chunk in own), recovered, begun_before)
 
+    def hold_first(self) -> None:
+        """Let the first that is in it be what was taken, and nothing else."""
+        file = self._first()
+        if file is not None and not self._taken:
+            self._taken = [file.chunks[0]]
+
     async def note_attempt(self, attempt: Attempt) -> None:
         """Note that what was taken is being appended there now."""
         file = self._first()

@@ -73,7 +73,7 @@ async def _sync_one(config: WriterConfig, spool: Spool, on_progress: Callable[[s
             async for count in _sending(config, folder, spool):
                 committed += count
                 on_progress(config.logdir, committed)
-    except (SummaryError, GaveUpError) as problem:
+    except (SummaryError, GaveUpError, OSError) as problem:
         error = problem
     finally:
         left = spool.summaries
@@ -93,7 +93,8 @@ async def _sending(config: WriterConfig, folder: Folder, spool: Spool) -> AsyncI
     else:
         await appender.open()
     while (taken := await spool.take()) is not None:
-        await appender.append(taken.data, spool.note_attempt)
+        if taken.attempt is None or not await appender.was_stored(taken.data, taken.attempt):
+            await appender.append(taken.data, spool.note_attempt)
         await spool.note_committed()
         yield taken.recovered
 

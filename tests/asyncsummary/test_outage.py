@@ -9,8 +9,12 @@ import pytest
 
 import asyncsummary as summary
 from asyncsummary.config import Durability
+from asyncsummary.header import file_version
+from asyncsummary.journal import Attempt
 from asyncsummary.queue import Overflow
+from asyncsummary.spool import Spool
 from asyncsummary_storage import AccessDeniedError, Fault, When
+from tests.asyncsummary.test_spool import records
 from tests.support.writing import Bench
 
 AWAY = [Fault("append"), Fault("probe"), Fault("read")]
@@ -235,3 +239,75 @@ def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
     """Are refused by name."""
     with pytest.raises(summary.InvalidArgumentError, match=message):
         summary.create_file_writer("runs/never", **arguments)
+
+
+@pytest.mark.virtual_time
+async def test_an_append_that_ends_while_it_is_put_into_the_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts as committed, and what was put in behind it does not."""
+    bench = Bench()
+    async with bench.writer(pending_bytes=SMALL, flush_seconds=0.5, spool_root=tmp_path) as writer:
+        bench.script.gate = asyncio.Event()
+        original = Spool.put
+
+        async def slow(self: Spool, data: bytes, count: int, kept: int) -> None:
+            await original(self, data, count, kept)
+            assert bench.script.gate is not None
+            bench.script.gate.set()
+            before = len(bench.steps())
+            while len(bench.steps()) == before and before == 0:
+                await asyncio.sleep(0.01)
+
+        monkeypatch.setattr(Spool, "put", slow)
+        await write(writer, range(3_000))
+        await writer.flush()
+        assert (writer.stats.committed, writer.stats.spooled) == (3_000, 0)
+    assert bench.steps() == list(range(3_000))
+    assert files_in(tmp_path) == []
+
+
+async def test_two_that_died_in_the_middle_of_an_append(tmp_path: Path) -> None:
+    """Of two writers that lived at once each left an append in doubt; one was stored, one was not. Each is there once."""
+    bench = Bench()
+    root = tmp_path / "spool"
+    left = []
+    for number in range(3):
+        name = f"events.out.tfevents.000000000{number + 1}.h.1.000000.v2"
+        at = bench.disk.store(f"run/{name}", file_version(number + 1))
+        spool = Spool(root, "in-memory:run", 1 << 20)
+        await spool.put(records(number), 1, 1)
+        await spool.take()
+        await spool.note_attempt(Attempt(name, at, 0))
+        if number != 1:
+            bench.disk.store(f"run/{name}", file_version(number + 1) + records(number))
+        left.append(spool)
+    for spool in left:
+        await spool.close()
+    async with bench.writer(spool_root=root) as writer:
+        await writer.scalar("t", 1.0, 9)
+        await writer.flush()
+        assert writer.stats.recovered == 3
+    assert sorted(bench.steps()) == [0, 1, 2, 9]
+    assert files_in(root) == []
+
+
+@pytest.mark.parametrize("turns", range(0, 60, 3))
+async def test_cancelled_while_the_spool_is_filled(turns: int, tmp_path: Path) -> None:
+    """The writer's task is cancelled, as at the end of its loop, at any moment of an outage: everything is in one place or the other."""
+    bench = Bench()
+    writer = bench.writer(max_queue=4, spool_root=tmp_path, durability=Durability.SPOOL)
+    await writer.init()
+    bench.script.gate = asyncio.Event()
+    for step in range(40):
+        await writer.scalar("t", 1.0, step)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task = writer._resource._pipeline._task  # type: ignore[union-attr]  # it is open
+    assert task is not None
+    task.cancel()
+    bench.script.gate.set()
+    with pytest.warns(ResourceWarning, match="was left open"):
+        await asyncio.wait([task])
+        await task
+    async with bench.writer(spool_root=tmp_path) as after:
+        await after.flush()
+    assert bench.steps() == list(range(40))
