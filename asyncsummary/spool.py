@@ -13,13 +13,14 @@ import re
 import socket
 import sys
 import tempfile
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from asyncsummary.journal import Attempt
 from asyncsummary.segments import next_name
@@ -46,7 +47,7 @@ class Taken:
 
 
 class Spool:
-    """The spool of one logdir. Used by one task at a time; file operations run in threads."""
+    """The spool of one logdir. Used by one task at a time; file operations run in a thread of its own, in the order of the calls."""
 
     def __init__(self, root: Path, logdir: str, max_bytes: int, wall: Callable[[], float] = time.time) -> None:
         self.folder = folder_of(root, logdir)
@@ -56,7 +57,7 @@ class Spool:
         self._files: deque[SpoolFile] = deque()
         self._taken: list[Chunk] = []
         self._last_name: str | None = None
-        self._putting = threading.Lock()
+        self._thread: ThreadPoolExecutor | None = None
         self.puts = 0
         """How often something was put in."""
 
@@ -100,12 +101,12 @@ class Spool:
         Raises:
             OSError: the disk does not take them; nothing was written.
         """
-        await asyncio.to_thread(self._put, data, count, kept)
+        await self._in_thread(self._put, data, count, kept)
 
     def wait(self) -> None:
-        """Block until no thread is putting anything, which takes longer than a moment only if a ``put`` was cancelled."""
-        with self._putting:
-            pass
+        """Block until its thread has nothing left to do, which takes longer than a moment only if a call was cancelled."""
+        if self._thread is not None:
+            self._thread.submit(int).result()
 
     async def take(self) -> Taken | None:
         """Return what is to be sent next; the same again until ``note_committed``. None if it is empty."""
@@ -115,7 +116,7 @@ class Spool:
         begun = file.journal.sent
         if not self._taken:
             self._taken = _next_chunks(file)
-        data = await asyncio.to_thread(file.read, begun, self._taken[-1].stop)
+        data = await self._in_thread(file.read, begun, self._taken[-1].stop)
         begun_before = file.journal.attempt if file.journal.stop == self._taken[-1].stop else None
         own = [chunk for chunk in self._taken if not chunk.recovered]
         recovered = sum(chunk.count for chunk in self._taken if chunk.recovered)
@@ -133,34 +134,40 @@ class Spool:
         assert file is not None, "take() comes first"
         if not self._taken:
             self._taken = _next_chunks(file)
-        await asyncio.to_thread(file.note, file.journal.trying(attempt, self._taken[-1].stop))
+        await self._in_thread(file.note, file.journal.trying(attempt, self._taken[-1].stop))
 
     async def note_committed(self) -> None:
         """Note that what was taken is in the logdir."""
         file = self._first()
         assert file is not None, "take() comes first"
-        await asyncio.to_thread(file.note, file.journal.committed(self._taken[-1].stop))
+        await self._in_thread(file.note, file.journal.committed(self._taken[-1].stop))
         for _ in self._taken:
             file.chunks.popleft()
         self._taken = []
         if not file.chunks:
             self._files.remove(file)
-            await asyncio.to_thread(file.release, delete=True)
+            await self._in_thread(partial(file.release, delete=True))
 
     async def close(self) -> None:
         """Let go of all files; those that hold something stay for the next writer."""
         files, self._files = self._files, deque()
+        self.wait()
         for file in files:
-            await asyncio.to_thread(file.release, delete=not file.chunks)
+            file.release(delete=not file.chunks)
+        if self._thread is not None:
+            self._thread.shutdown()
+            self._thread = None
 
     def _first(self) -> SpoolFile | None:
         return next((file for file in self._files if file.chunks), None)
 
-    def _put(self, data: bytes, count: int, kept: int) -> None:
-        with self._putting:
-            self._put_locked(data, count, kept)
+    async def _in_thread(self, call: Callable[..., _T], *args: Any) -> _T:
+        """Call it in the spool's own thread, one after the other."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "asyncsummary spool")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
 
-    def _put_locked(self, data: bytes, count: int, kept: int) -> None:
+    def _put(self, data: bytes, count: int, kept: int) -> None:
         if not self._files or self._files[-1].size >= _FILE_BYTES or any(chunk.recovered for chunk in self._files[-1].chunks):
             self._make_folder()
             name = next_name(self._wall(), socket.gethostname(), os.getpid(), next(_sequence), SUFFIX, self._last_name)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -311,3 +312,42 @@ async def test_cancelled_while_the_spool_is_filled(turns: int, tmp_path: Path) -
     async with bench.writer(spool_root=tmp_path) as after:
         await after.flush()
     assert bench.steps() == list(range(40))
+
+
+@pytest.mark.parametrize("in_hand", [True, False])
+async def test_cancelled_while_a_thread_writes_to_the_spool(in_hand: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread goes on: what it has put in is in the spool, and nowhere else."""
+    bench = Bench()
+    writer = bench.writer(max_queue=4, spool_root=tmp_path, durability=Durability.SPOOL)
+    await writer.init()
+    bench.script.gate = asyncio.Event()
+    begun, go_on = threading.Event(), threading.Event()
+    original = Spool._put
+    puts: list[int] = []
+
+    def blocked(self: Spool, data: bytes, count: int, kept: int) -> None:
+        puts.append(count)
+        if len(puts) == (1 if in_hand else 2):
+            begun.set()
+            assert go_on.wait(30)
+        original(self, data, count, kept)
+
+    monkeypatch.setattr(Spool, "_put", blocked)
+    for step in range(20):
+        await writer.scalar("t", 1.0, step)
+        await asyncio.sleep(0.01)
+    while not begun.is_set():
+        await asyncio.sleep(0.01)
+    task = writer._resource._pipeline._task  # type: ignore[union-attr]  # it is open
+    assert task is not None
+    later = threading.Timer(0.1, go_on.set)  # the event loop itself waits for the thread then
+    later.start()
+    task.cancel()
+    bench.script.gate.set()
+    with pytest.warns(ResourceWarning, match="was left open"):
+        await asyncio.wait([task])
+        await task
+    later.join()
+    async with bench.writer(spool_root=tmp_path) as after:
+        await after.flush()
+    assert bench.steps() == list(range(20))

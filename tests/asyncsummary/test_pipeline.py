@@ -500,6 +500,35 @@ async def test_both_are_named(caplog: pytest.LogCaptureFixture) -> None:
     assert sorted(bench.steps()) == [1, 2, 3]
 
 
+async def test_overtaken(caplog: pytest.LogCaptureFixture) -> None:
+    """Our append was stored and its answer lost, and somebody resumed behind it before we looked: ours is there once."""
+    bench = Bench()
+    first, second = bench.writer(resume=True), bench.writer(resume=True)
+    await first.init()
+    await first.scalar("t", 1.0, 1)
+    looked = asyncio.Event()
+
+    async def resumed_behind() -> None:
+        while "probe" not in bench.script.calls:
+            await asyncio.sleep(0)
+        bench.script.heal()
+        await second.init()
+        looked.set()
+
+    bench.script.then(Fault("append", When.AFTER)).always([Fault("probe")])
+    await asyncio.gather(first.flush(), resumed_behind())
+    await first.scalar("t", 1.0, 2)
+    await first.flush()
+    await second.scalar("t", 1.0, 3)
+    await second.flush()
+    assert len(bench.names) == 2
+    assert sorted(bench.steps()) == [1, 2, 3]
+    assert (first.stats.segments, second.stats.segments) == (2, 0)
+    assert caplog.text.count("goes on in a segment of its own") == 1
+    await first.close()
+    await second.close()
+
+
 async def test_fenced_and_told() -> None:
     """foreign_writer="raise": flush and close raise, with a count; nothing of either is overwritten."""
     bench = Bench()
