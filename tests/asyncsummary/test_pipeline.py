@@ -882,3 +882,15 @@ async def test_a_bucket_that_cannot_extend_after_all() -> None:
         await writer.flush()
     assert bench.steps() == [0, 1, 2, 3, 4]
     assert len(bench.names) == 1
+
+
+async def test_writes_of_one_segment_keep_their_distance() -> None:
+    """As the storage wants it, so that it need not refuse any; a new segment need not wait."""
+    bench = Bench(growth=Terms(Growth.REWRITE, seconds_between_writes=1.0))
+    async with bench.writer() as writer:
+        begun = now()
+        for step in range(4):
+            await writer.scalar("a", 1.0, step)
+            await writer.flush()
+        assert 4.0 <= now() - begun < 5.0
+    assert bench.steps() == [0, 1, 2, 3]
