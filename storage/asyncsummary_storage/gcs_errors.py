@@ -32,6 +32,8 @@ def translated(error: Exception, where: str, bucket: str, *, sent: bool, of_obje
         return ContainerMissingError(f"{where}: there is no bucket {bucket!r}; create it, or correct the logdir")
     if status == 429:
         return ThrottledError(said, wait)
+    if status == 409:
+        return TransientError(said, wait)  # another request about the same object was being carried out
     if status in {401, 403} or _is_credentials_problem(error):
         return denied(said, bucket)
     if status in {405, 501}:

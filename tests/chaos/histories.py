@@ -228,7 +228,8 @@ class Histories(RuleBasedStateMachine):
             for _ in range(_TRIES):
                 try:
                     await writer.scalar(point[0], point[2], point[1])
-                    self.accepted[name].append(point)
+                    # killed while this waited: it was accepted by a dead one, and its successor will not confirm it
+                    (self.accepted[name] if self.open.get(name) is writer else self.forgotten).append(point)
                     break
                 except OpenError:
                     continue

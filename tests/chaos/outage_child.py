@@ -212,7 +212,7 @@ async def endure(
     except CommitError as error:
         result.uncommitted = error.uncommitted
         result.told += 1
-    result.dropped = writer.stats.dropped - result.uncommitted
+    result.dropped = writer.stats.dropped - max(0, result.uncommitted - writer.stats.spooled)  # what is in a spool is not lost
     return result
 
 

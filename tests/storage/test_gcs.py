@@ -17,6 +17,7 @@ from asyncsummary_storage import (
 from tests.support.gcs_fake import GCSFake
 from tests.support.proxy import FaultProxy, Loss
 from tests.support.servers import GCSEmulator, free_port
+from tests.support.strikes import How, Strike
 
 URL = "gs://bucket/run"
 
@@ -123,3 +124,15 @@ async def test_the_emulator_variable(gcs_emulator: GCSEmulator, monkeypatch: pyt
     assert await segment.read(0, 100) == b"one two"
     assert [entry.name for entry in await folder.entries()] == ["a"]
     await folder.close()
+
+
+async def test_a_conflict_is_tried_again() -> None:
+    """Another request about the same object was being carried out; nothing was stored."""
+    async with GCSFake(buckets={"bucket": {}}) as server:
+        folder = open_folder(URL, server.options())
+        await folder.open()
+        server.strikes.then("POST", Strike(How.ANSWER, status=409, code="conflict"))
+        with pytest.raises(TransientError, match=r"409|conflict"):
+            await folder.segment("a").append(b"x", NOTHING)
+        assert await folder.segment("a").probe() == NOTHING
+        await folder.close()
