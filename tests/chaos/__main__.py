@@ -35,7 +35,7 @@ def sections(wanted: list[str], seed: int, *, full: bool) -> Iterator[Section]:
 def main() -> int:
     """Run, write, and return 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="all runs, not some; about fifteen minutes")
+    parser.add_argument("--full", action="store_true", help="all runs, not some; about twenty minutes")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", type=Path, help="a Markdown file for the result; else it is printed")
     parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)}; all by default")

@@ -16,10 +16,11 @@ from yarl import URL
 from tests.chaos.verdict import Stored, read_segments
 from tests.support.chaos_proxy import ChaosProxy
 from tests.support.gcs_fake import GCSFake
+from tests.support.s3_fake import S3Fake
 from tests.support.servers import MotoServer
 
 BUCKET = "chaos"
-BACKENDS = ("s3", "gs")
+BACKENDS = ("s3", "s3 strict", "gs")
 SILENCE_SECONDS = 1.0
 """How long a client waits for an answer here; a hang costs so much."""
 
@@ -45,6 +46,13 @@ async def cloud(backend: str, moto: MotoServer, name: str) -> AsyncIterator[Clou
             short = {"config_kwargs": {"read_timeout": SILENCE_SECONDS, "connect_timeout": 5}}
             read = functools.partial(read_s3, moto.url, f"{name}/")
             yield Cloud(f"s3://{BUCKET}/{name}", moto.options(), {**moto.options(proxy.url), **short}, proxy, read)
+        return
+    if backend == "s3 strict":  # keeps the preconditions of multipart uploads, too, which moto does not
+        async with S3Fake() as strict, ChaosProxy(strict.url) as proxy:
+            strict.make_bucket(BUCKET)
+            short = {"config_kwargs": {"read_timeout": SILENCE_SECONDS, "connect_timeout": 5}}
+            read = functools.partial(read_s3, strict.url, f"{name}/")
+            yield Cloud(f"s3://{BUCKET}/{name}", strict.options(), {**strict.options(proxy.url), **short}, proxy, read)
         return
     async with GCSFake(buckets={BUCKET: {}}) as server, ChaosProxy(server.url) as proxy:
         patience = {"requests_timeout": aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=SILENCE_SECONDS)}

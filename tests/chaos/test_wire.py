@@ -22,5 +22,5 @@ async def test_faults_on_the_wire(moto: MotoServer) -> None:
 async def test_a_run_without_faults(backend: str, moto: MotoServer) -> None:
     """Megabytes in one batch, with each warning an error: every request works at once, and nothing has to be told."""
     moto.make_bucket(BUCKET)
-    for script in wire.SCRIPTS:
+    for script in wire.SCRIPTS[backend]:
         assert "create" in await wire.clean_requests(backend, script, moto)
