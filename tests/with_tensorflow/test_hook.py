@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -258,5 +259,5 @@ def test_the_example(tmp_path: Path) -> None:
     steps = [step for kind, step in timeline(events_of(tmp_path)) if kind == "summary"]
     # TensorFlow reads the step while the optimizer adds to it, so what it calls ten steps later may be nine
     assert steps[0] == 1
-    assert {later - earlier for earlier, later in zip(steps, steps[1:], strict=False)} <= {9, 10, 11}
+    assert {later - earlier for earlier, later in itertools.pairwise(steps)} <= {9, 10, 11}
     assert steps[-1] > 185
