@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from asyncsummary.journal import Attempt
+from asyncsummary.journal import Attempt, Journal
 from asyncsummary.segments import next_name
 from asyncsummary.spool_file import CHUNK_BYTES, SUFFIX, Chunk, SpoolFile
 
@@ -58,6 +58,7 @@ class Spool:
         self._taken: list[Chunk] = []
         self._last_name: str | None = None
         self._thread: ThreadPoolExecutor | None = None
+        self._told = False
         self.puts = 0
         """How often something was put in."""
 
@@ -134,19 +135,36 @@ class Spool:
         assert file is not None, "take() comes first"
         if not self._taken:
             self._taken = _next_chunks(file)
-        await self._in_thread(file.note, file.journal.trying(attempt, self._taken[-1].stop))
+        await self._note(file, file.journal.trying(attempt, self._taken[-1].stop))
 
     async def note_committed(self) -> None:
         """Note that what was taken is in the logdir."""
         file = self._first()
         assert file is not None, "take() comes first"
-        await self._in_thread(file.note, file.journal.committed(self._taken[-1].stop))
+        await self._note(file, file.journal.committed(self._taken[-1].stop))
         for _ in self._taken:
             file.chunks.popleft()
         self._taken = []
         if not file.chunks:
             self._files.remove(file)
-            await self._in_thread(partial(file.release, delete=True))
+            try:
+                await self._in_thread(partial(file.release, delete=True))
+            except OSError as error:
+                _logger.warning("the spool file %s is committed and cannot be removed: %s", file.path, error)
+
+    async def _note(self, file: SpoolFile, journal: Journal) -> None:
+        """Write the journal; a disk that does not take it must not stop what it is about."""
+        try:
+            await self._in_thread(file.note, journal)
+        except OSError as error:
+            file.journal = journal
+            if not self._told:
+                self._told = True
+                _logger.warning(
+                    "the journal of %s cannot be written: %s; if this process is killed now, its next one may commit some summaries twice",
+                    file.path,
+                    error,
+                )
 
     async def close(self) -> None:
         """Let go of all files; those that hold something stay for the next writer."""

@@ -11,9 +11,10 @@ import pytest
 import asyncsummary as summary
 from asyncsummary.config import Durability
 from asyncsummary.header import file_version
-from asyncsummary.journal import Attempt
+from asyncsummary.journal import Attempt, Journal
 from asyncsummary.queue import Overflow
 from asyncsummary.spool import Spool
+from asyncsummary.spool_file import SpoolFile
 from asyncsummary_storage import AccessDeniedError, Fault, When
 from tests.asyncsummary.test_spool import records
 from tests.support.writing import Bench
@@ -351,3 +352,22 @@ async def test_cancelled_while_a_thread_writes_to_the_spool(in_hand: bool, tmp_p
     async with bench.writer(spool_root=tmp_path) as after:
         await after.flush()
     assert bench.steps() == list(range(20))
+
+
+@pytest.mark.virtual_time
+async def test_a_disk_that_is_full_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A journal that cannot be written is told once, and everything is committed all the same."""
+    bench = Bench()
+    async with bench.writer(pending_bytes=SMALL, flush_seconds=0.5, spool_root=tmp_path) as writer:
+        bench.script.always(AWAY)
+        await write(writer, range(3_000))
+        assert writer.stats.spooled
+
+        def full(self: SpoolFile, journal: Journal) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(SpoolFile, "note", full)
+        bench.script.heal()
+        await writer.flush()
+    assert bench.steps() == list(range(3_000))
+    assert caplog.text.count("cannot be written") == 1
