@@ -10,7 +10,7 @@ from asyncsummary import __version__
 from asyncsummary.config import RETRY_SECONDS
 from asyncsummary.errors import SummaryError
 from asyncsummary.spool import default_root
-from asyncsummary.sync import options_of, sync
+from asyncsummary.sync import Synced, options_of, sync
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,12 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _sync(given: argparse.Namespace) -> int:
-    done = await sync(given.spool_dir, given.logdir, options_of(given.storage_options), retry_seconds=given.retry_seconds)
-    for one in done:
-        print(f"{one.logdir}: {one.committed} summaries committed" + (f", {one.left} left: {one.error}" if one.error else ""))
+    options = options_of(given.storage_options)
+    done = await sync(given.spool_dir, given.logdir, options, retry_seconds=given.retry_seconds, on_end=_say)
     if not any(one.committed or one.left for one in done):
         print("nothing was left in the spool")
     return 1 if any(one.error for one in done) else 0
+
+
+def _say(one: Synced) -> None:
+    if one.committed or one.left or one.error:
+        print(f"{one.logdir}: {one.committed} summaries committed" + (f", {one.left} left: {one.error}" if one.error else ""), flush=True)
 
 
 if __name__ == "__main__":

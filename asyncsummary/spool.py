@@ -5,6 +5,7 @@ is committed, so that after a crash the next writer of the logdir (or ``asyncsum
 """
 
 import asyncio
+import contextlib
 import hashlib
 import itertools
 import logging
@@ -175,6 +176,7 @@ class Spool:
         if self._thread is not None:
             self._thread.shutdown()
             self._thread = None
+        self._remove_folder()
 
     def _first(self) -> SpoolFile | None:
         return next((file for file in self._files if file.chunks), None)
@@ -189,10 +191,21 @@ class Spool:
         if not self._files or self._files[-1].size >= _FILE_BYTES or any(chunk.recovered for chunk in self._files[-1].chunks):
             self._make_folder()
             name = next_name(self._wall(), socket.gethostname(), os.getpid(), next(_sequence), SUFFIX, self._last_name)
-            self._files.append(SpoolFile.create(self.folder, name))
+            try:
+                self._files.append(SpoolFile.create(self.folder, name))
+            except FileNotFoundError:  # another writer, which had nothing left, has just removed it
+                self._make_folder()
+                self._files.append(SpoolFile.create(self.folder, name))
             self._last_name = name.name
         self._files[-1].put(data, count, kept)
         self.puts += 1
+
+    def _remove_folder(self) -> None:
+        """Leave no folder in which nothing is; another writer of the logdir makes it again."""
+        if [path.name for path in self.folder.glob("*")] == [_LOGDIR_FILE]:
+            with contextlib.suppress(OSError):
+                (self.folder / _LOGDIR_FILE).unlink()
+                self.folder.rmdir()
 
     def _make_folder(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -16,6 +16,8 @@ from asyncsummary.spool import Spool, default_root, spooled_logdirs
 from asyncsummary.stats import Counters
 from asyncsummary_storage import Folder, open_folder
 
+_AT_ONCE = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Synced:
@@ -34,6 +36,7 @@ async def sync(
     *,
     retry_seconds: float = RETRY_SECONDS,
     on_progress: Callable[[str, int], None] = lambda logdir, committed: None,
+    on_end: Callable[[Synced], None] = lambda synced: None,
 ) -> list[Synced]:
     """Commit what is in the spool of ``logdir``, or of every logdir that has one, and that no living process holds.
 
@@ -43,10 +46,12 @@ async def sync(
         storage_options: as the writers had them. They are not kept in the spool, since they may hold secrets.
         retry_seconds: how long one append is tried again.
         on_progress: called with a logdir, and how many of its summaries are committed so far.
+        on_end: called with what came of a logdir, as soon as that is known; some logdirs are looked after at once.
     """
     root = default_root() if spool_dir is None else Path(spool_dir)
-    found = []
-    for one in [logdir] if logdir is not None else await asyncio.to_thread(spooled_logdirs, root):
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one_of_them(one: str) -> Synced:
         config = make_config(
             one,
             max_queue=None,
@@ -61,8 +66,13 @@ async def sync(
             spool_dir=root,
             session_start=False,
         )
-        found.append(await _sync_one(config, Spool(root, one, config.max_spool_bytes), on_progress))
-    return found
+        async with gate:
+            found = await _sync_one(config, Spool(root, one, config.max_spool_bytes), on_progress)
+        on_end(found)
+        return found
+
+    logdirs = [logdir] if logdir is not None else await asyncio.to_thread(spooled_logdirs, root)
+    return await asyncio.gather(*map(one_of_them, logdirs))
 
 
 async def _sync_one(config: WriterConfig, spool: Spool, on_progress: Callable[[str, int], None]) -> Synced:

@@ -59,6 +59,10 @@ async def test_first_in_first_out(tmp_path: Path) -> None:
     assert (spool.is_empty, spool.size) == (True, 0)
     assert files_in(tmp_path) == []
     await spool.close()
+    assert list(tmp_path.iterdir()) == []
+    await spool.put(records(4), 1, 1)
+    assert len(files_in(tmp_path)) == 1
+    await spool.close()
 
 
 async def test_tensorboard_reads_it(tmp_path: Path) -> None:
@@ -132,6 +136,7 @@ async def test_a_torn_tail(tmp_path: Path) -> None:
     (path,) = files_in(tmp_path)
     whole = path.read_bytes()
     for size in range(len(whole)):
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(whole[:size])
         spool = spool_in(tmp_path)
         await spool.adopt()

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ SECTIONS = ("wire", "kills", "outages", "disk", "histories")
 def sections(wanted: list[str], seed: int, *, full: bool) -> Iterator[Section]:
     """Yield the sections as they are done."""
     with MotoServer() as moto, tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = folder  # spools of runs that are not to find each other's
         moto.make_bucket(BUCKET)
         runs: dict[str, Callable[[], Section]] = {
             "wire": lambda: asyncio.run(wire.run_wire(moto, seed, full=full)),
