@@ -60,9 +60,9 @@ class LateRun:
         return True
 
     async def flush(self, timeout: float | None) -> None:
-        """Wait until all that was taken is committed."""
+        """Wait until all that was taken is committed, without a timeout for as long as the writer tries again: this run never gives up."""
         if self._pipeline is not None:
-            await self._pipeline.flush(timeout)
+            await self._pipeline.flush(self._retry_seconds if timeout is None else timeout)
 
     def abandon(self) -> None:
         """Let it finish by itself, as the writer's own pipeline has."""

@@ -84,7 +84,7 @@ class S3Client:
         old = self._session
         try:
             self._session = await self.fs.set_session(refresh=True)
-        except BaseException:
+        except BaseException:  # cancellation, too: the next request tries again
             self._expired = True
             raise
         await old.close()

@@ -100,3 +100,20 @@ async def test_the_end_of_the_loop() -> None:
     with pytest.warns(ResourceWarning, match="was left open"):
         await asyncio.to_thread(run)
     assert sorted([*bench.steps(), *(step for _, step, _ in bench.late())]) == [3, 9]
+
+
+@pytest.mark.virtual_time
+async def test_flush_does_not_wait_for_ever() -> None:
+    """Where only the late run is not committed: it raises when the writer's time is up, and what waits is committed later."""
+    bench = Bench()
+    async with bench.writer(late_steps=LatePolicy.SUBRUN, retry_seconds=30.0) as writer:
+        await writer.scalar("a", 1.0, 9)
+        await writer.flush()
+        bench.script.passing("append").always([Fault(operation) for operation in ("append", "probe", "read", "entries", "open")])
+        await writer.scalar("a", 1.0, 3)
+        with pytest.raises(summary.CommitError, match="not committed"):
+            await writer.flush()
+        assert asyncio.get_running_loop().time() < 100.0
+        bench.script.heal()
+        await writer.flush()
+    assert (bench.steps(), [step for _, step, _ in bench.late()]) == ([9], [3])
