@@ -1,12 +1,13 @@
 """How are accepted summaries held until they are encoded? In columns, so that a batch can be encoded as a whole.
 
-Scalars, of which there are many, cost 24 bytes each in four columns. Whatever else is written comes as an Event, serialised or still to
-be, and keeps its place among the scalars.
+Scalars, of which there are many, cost 24 bytes each: a row of four numbers, packed one behind the other. numpy reads them as columns.
+Whatever else is written comes as an Event, serialised or still to be, and keeps its place among the scalars.
 """
 
-from array import array
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,12 @@ from asyncsummary.records import FRAME_BYTES
 
 SCALAR_EVENT_BYTES = 61
 """The most that a scalar's record takes besides its tag: 16 for the frame, 9 wall_time, 11 step, 3 x 6 for lengths, 5 value, and 2."""
+
+pack_row = struct.Struct("=qdfi").pack
+"""Make a row of a step, a wall_time, a value and the number of a tag. What is out of int64, or rounds to none of float32's finite numbers,
+raises ``struct.error`` or OverflowError, and so does a step that is no integer; infinities and NaNs are values like others."""
+ROW_BYTES = 24
+ROW = np.dtype([("step", "=i8"), ("time", "=f8"), ("value", "=f4"), ("tag", "=i4")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,12 @@ class Batch:
     def __len__(self) -> int:
         return len(self.tags) + len(self.events)
 
+    def rows(self) -> bytes:
+        """Return the scalars as ``Columns`` keeps them."""
+        rows = np.empty(self.scalars, ROW)
+        rows["tag"], rows["step"], rows["value"], rows["time"] = self.tags, self.steps, self.values, self.times
+        return rows.tobytes()
+
     @property
     def takes_time(self) -> bool:
         """Whether something in it is encoded only now."""
@@ -76,26 +89,28 @@ class Batch:
 
 @dataclass(slots=True)
 class Columns:
-    """A growing batch."""
+    """A growing batch. An append to ``rows`` puts a whole scalar in, or, whatever interrupts it, none of it."""
 
-    tags: "array[int]" = field(default_factory=lambda: array("i"))
-    steps: "array[int]" = field(default_factory=lambda: array("q"))
-    values: "array[float]" = field(default_factory=lambda: array("f"))
-    times: "array[float]" = field(default_factory=lambda: array("d"))
+    rows: bytearray = field(default_factory=bytearray)
     events: list[tuple[int, Payload]] = field(default_factory=list)
 
+    @property
+    def scalars(self) -> int:
+        """The number of scalars."""
+        return len(self.rows) // ROW_BYTES
+
     def __len__(self) -> int:
-        return len(self.times) + len(self.events)
+        return len(self.rows) // ROW_BYTES + len(self.events)
 
     def batch(self) -> Batch:
-        """Return what was gathered. The columns are shared, not copied: gather no more in this object."""
-        return Batch(
-            np.frombuffer(self.tags, np.int32),
-            np.frombuffer(self.steps, np.int64),
-            np.frombuffer(self.values, np.float32),
-            np.frombuffer(self.times, np.float64),
-            tuple(self.events),
-        )
+        """Return what was gathered. The rows are shared, not copied: gather no more in this object."""
+        rows = rows_of(self.rows)
+        return Batch(rows["tag"], rows["step"], rows["value"], rows["time"], tuple(self.events))
+
+
+def rows_of(data: "bytes | bytearray", start: int = 0) -> NDArray[Any]:
+    """Return rows as a structured array, from number ``start`` on. While it lives, a bytearray cannot grow."""
+    return np.frombuffer(data, ROW, offset=start * ROW_BYTES) if len(data) > start * ROW_BYTES else np.empty(0, ROW)
 
 
 def scalar_size(tag: bytes) -> int:

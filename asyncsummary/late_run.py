@@ -52,11 +52,9 @@ class LateRun:
         if self._pipeline.closed:
             return False
         queue = self._pipeline.queue
-        columns = zip(batch.tags.tolist(), batch.steps.tolist(), batch.values.tolist(), batch.times.tolist(), strict=True)
-        for tag, step, value, time in columns:
-            size = self._tags.sizes[tag]
-            queue.take_room_anyway(size)  # they had room in the writer's own queue until now
-            queue.put_scalar(tag, step, value, time, size)
+        size = self._tags.total(batch.tags)
+        queue.take_room_anyway(size, batch.scalars)  # they had room in the writer's own queue until now
+        queue.put_rows(batch.rows(), batch.scalars, size)
         return True
 
     async def flush(self, timeout: float | None) -> None:

@@ -53,7 +53,7 @@ class Pipeline:
         self.counters = counters
         self._process = os.getpid()
         self._wakeup = asyncio.Event()
-        self.queue = SummaryQueue(config.limits, config.overflow, config.batch.max_bytes, self._wakeup.set, self._note_overflow)
+        self.queue = SummaryQueue(config.limits, config.overflow, config.batch.max_bytes, self._wakeup.set, self._note_overflow, tags)
         self._appender = Appender(config, make_folder(config.logdir), counters, wall)
         spool = None if config.spool_root is None else Spool(config.spool_root, config.logdir, config.max_spool_bytes, wall)
         late = late_config(config)
@@ -158,7 +158,7 @@ class Pipeline:
         Raises CommitError if something is lost.
         """
         if not self._closing:
-            self._closing = True
+            self._stop_accepting()
             self.queue.fail(WriterClosedError(f"the writer of {self.config.logdir!r} was closed while this summary waited for room"))
         self._wakeup.set()
         if self._task is not None:
@@ -172,9 +172,13 @@ class Pipeline:
             loss, self._loss = self._loss, None
             raise loss
 
+    def _stop_accepting(self) -> None:
+        self._closing = True
+        self.queue.shut()
+
     def abandon(self) -> None:
         """Finish by itself, since nobody holds the writer any more."""
-        self._closing = True
+        self._stop_accepting()
         self._wakeup.set()
 
     # The task
@@ -208,6 +212,7 @@ class Pipeline:
         """However the task ended, also if it was cancelled before its first step: whoever still waits is told."""
         if not self._opened.done():
             self._opened.set_exception(shut_down_while_opening(self.config.logdir))
+        self.queue.shut()
         ended = WriterClosedError(f"the writer of {self.config.logdir!r} has ended, with {self.uncommitted} summaries not committed")
         self._tickets.fail(ended)
         self.queue.fail(self._dead or ended)
@@ -223,7 +228,7 @@ class Pipeline:
         try:
             await self._outflow.open()
         except SummaryError as error:
-            self._closing = True
+            self._stop_accepting()
             self._opened.set_exception(error)
             return False
         except asyncio.CancelledError:
@@ -332,7 +337,7 @@ class Pipeline:
         task = asyncio.current_task()
         if task is not None:
             task.uncancel()
-        self._closing = True
+        self._stop_accepting()
         if self._opened.exception() is not None:
             return
         self._appender.hurry(self.config.farewell_seconds)
@@ -360,7 +365,7 @@ class Pipeline:
             f"the writer of {self.config.logdir!r} died of {type(error).__name__}: {error}; {self.uncommitted} summaries are not committed"
         )
         self._dead.__cause__ = error
-        self._closing = True
+        self._stop_accepting()
         _logger.error("%s", self._dead, exc_info=error)
         self.counters.last_error = str(self._dead)
         self._tickets.fail(self._dead)

@@ -3,6 +3,10 @@
 It belongs to one event loop. A summary needs a reservation first, which may have to be awaited, and is then put in without an await in
 between: so a cancelled caller's summary is wholly in or wholly out. Callers that wait for room get it in the order in which they came,
 and nobody overtakes them.
+
+Most scalars need no reservation of their own: as long as ``rows`` is shorter than ``open_until``, whoever has checked a scalar may append
+its row. ``open_until`` is so far away only that no bound can be broken, no caller that waits be overtaken and no wake-up be missed until
+then. Such rows are counted, all at once, when somebody asks.
 """
 
 import asyncio
@@ -10,8 +14,12 @@ import enum
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from asyncsummary.columns import Batch, Columns, Payload, event_size
+import numpy as np
+from numpy.typing import NDArray
+
+from asyncsummary.columns import ROW_BYTES, Batch, Columns, Payload, event_size, pack_row, rows_of
 from asyncsummary.errors import QueueFullError
 
 FAIR_TURN = 65_536
@@ -36,11 +44,25 @@ class Limits:
     bytes: int
 
 
+class Sizes(Protocol):
+    """How many bytes scalars take, by the numbers of their tags."""
+
+    @property
+    def largest(self) -> int:
+        """Of all tags there are."""
+        ...
+
+    def total(self, numbers: NDArray[np.int32]) -> int:
+        """Of so many scalars together."""
+        ...
+
+
 @dataclass(slots=True)
 class _Caller:
-    """Somebody who waits for room. Once ``woken`` has a result, the room is reserved for them."""
+    """Somebody who waits for room. Once ``woken`` has a result, the room is reserved for ``count`` summaries of ``size`` bytes."""
 
     woken: "asyncio.Future[None]"
+    count: int
     size: int
 
 
@@ -52,54 +74,95 @@ class SummaryQueue:
     """
 
     def __init__(
-        self, limits: Limits, overflow: Overflow, wake_bytes: int, wake: Callable[[], None], on_drop: Callable[[int], None]
+        self,
+        limits: Limits,
+        overflow: Overflow,
+        wake_bytes: int,
+        wake: Callable[[], None],
+        on_drop: Callable[[int], None],
+        sizes: Sizes,
     ) -> None:
         self.limits = limits
         self.overflow = overflow
         self.wake_bytes = wake_bytes
-        self.wake_at = 1
-        self.accepted = 0
         self.settled = 0
         self.waiting = Columns()
-        self.waiting_bytes = 0
+        self.rows = self.waiting.rows
+        self.open_until = 0
+        """How long ``rows`` may become by appends of ``pack_row`` that ask for nothing else."""
         self._wake = wake
+        self._wake_at = 1
         self._on_drop = on_drop
+        self._sizes = sizes
+        self._accepted = 0  # of these, the ones that were counted; so with the others
+        self._counted_rows = 0
+        self._waiting_bytes = 0
         self._free_summaries = limits.summaries
         self._free_bytes = limits.bytes
         self._turn_at = FAIR_TURN
         self._callers: deque[_Caller] = deque()
         self._trouble: Exception | None = None
+        self._is_shut = False
+
+    @property
+    def accepted(self) -> int:
+        """How many summaries ever came in."""
+        return self._accepted + self.waiting.scalars - self._counted_rows
+
+    @property
+    def waiting_bytes(self) -> int:
+        """About how many bytes wait to be taken."""
+        self._count()
+        return self._waiting_bytes
 
     @property
     def pending_bytes(self) -> int:
         """About how many bytes are accepted, or have room reserved, and are not committed."""
+        self._count()
         return self.limits.bytes - self._free_bytes
 
-    def reserve_now(self, size: int) -> bool:
-        """Reserve room for one summary if there is some at once, without unfairness to anybody."""
-        if size <= self._free_bytes and self._free_summaries and self.accepted < self._turn_at and not self._callers:
-            self._free_bytes -= size
-            self._free_summaries -= 1
+    @property
+    def wake_at(self) -> int:
+        """The number of the summary at which ``wake`` is called."""
+        return self._wake_at
+
+    @wake_at.setter
+    def wake_at(self, number: int) -> None:
+        self._wake_at = number
+        self._renew()
+
+    def shut(self) -> None:
+        """From now on, let nothing in without a reservation."""
+        self._is_shut = True
+        self._renew()
+
+    def reserve_now(self, size: int, count: int = 1) -> bool:
+        """Reserve room for ``count`` summaries if there is some at once, without unfairness to anybody."""
+        self._count()
+        if size <= self._free_bytes and count <= self._free_summaries and self._accepted < self._turn_at and not self._callers:
+            self._take(count, size)
             return True
         return False
 
-    async def reserve(self, size: int) -> bool:
-        """Reserve room for one summary by the overflow policy; False says that the summary is dropped, and counted.
+    async def reserve(self, size: int, count: int = 1) -> bool:
+        """Reserve room for ``count`` summaries by the overflow policy; False says that they are dropped, and counted.
 
         Raises:
             QueueFullError: the policy is RAISE.
             Exception: what ``fail`` was given, until something is settled again.
         """
-        if self.accepted >= self._turn_at:
-            self._turn_at = self.accepted + FAIR_TURN
+        self._count()
+        if self._accepted >= self._turn_at:
+            self._turn_at = self._accepted + FAIR_TURN
             await asyncio.sleep(0)
-        if not self._callers and self._take_room(size):
+            self._count()
+        if not self._callers and self._take_room(count, size):
             return True
         if self._trouble is not None:
             raise self._trouble
         match self.overflow:
             case Overflow.BLOCK:
-                await self._await_room(size)
+                await self._await_room(count, size)
                 return True
             case Overflow.RAISE:
                 raise QueueFullError(
@@ -107,46 +170,45 @@ class SummaryQueue:
                     f"storage is slower than the writes, or away"
                 )
             case Overflow.DROP_NEWEST:
-                self._on_drop(1)
+                self._on_drop(count)
                 return False
             case Overflow.DROP_OLDEST:
-                return self._drop_oldest_for(size)
+                return self._drop_oldest_for(count, size)
 
-    def take_room_anyway(self, size: int) -> None:
-        """Reserve room for one summary, also where there is none: for what had room elsewhere before."""
-        self._free_bytes -= size
-        self._free_summaries -= 1
+    def take_room_anyway(self, size: int, count: int = 1) -> None:
+        """Reserve room, also where there is none: for what had room elsewhere before."""
+        self._take(count, size)
 
-    def unreserve(self, size: int) -> None:
-        """Give back the room of one summary that was not put in after all."""
-        self._give_back(1, size)
+    def unreserve(self, size: int, count: int = 1) -> None:
+        """Give back room of what was not put in after all."""
+        self._give_back(count, size)
 
     def put_scalar(self, tag: int, step: int, value: float, time: float, size: int) -> None:
-        """Accept a scalar; its ``size`` has been reserved."""
-        waiting = self.waiting
-        waiting.tags.append(tag)
-        waiting.steps.append(step)
-        waiting.values.append(value)
-        waiting.times.append(time)
-        self._accepted(size)
+        """Accept a scalar; its ``size`` has been reserved. ``value`` must be within float32's range."""
+        self.put_rows(pack_row(step, time, value, tag), 1, size)
+
+    def put_rows(self, rows: bytes, count: int, size: int) -> None:
+        """Accept ``count`` scalars as they come from ``pack_row``; their ``size`` has been reserved."""
+        self._count()
+        self.rows += rows
+        self._counted_rows += count
+        self._put(count, size)
 
     def put_event(self, payload: Payload, size: int) -> None:
         """Accept an Event; its ``size`` has been reserved."""
-        self.waiting.events.append((len(self.waiting.times), payload))
-        self._accepted(size)
-
-    def _accepted(self, size: int) -> None:
-        self.accepted += 1
-        self.waiting_bytes += size
-        if self.accepted == self.wake_at or self.waiting_bytes >= self.wake_bytes:
-            self._wake()
+        self._count()
+        self.waiting.events.append((self.waiting.scalars, payload))
+        self._put(1, size)
 
     def take(self) -> tuple[Batch, int]:
         """Hand over all that waits, and about how many bytes that is. Its room stays taken until it is settled."""
-        batch, size = self.waiting.batch(), self.waiting_bytes
+        self._count()
+        batch, size = self.waiting.batch(), self._waiting_bytes
         self.waiting = Columns()
-        self.waiting_bytes = 0
-        self._turn_at = self.accepted + FAIR_TURN
+        self.rows = self.waiting.rows
+        self._counted_rows = self._waiting_bytes = 0
+        self._turn_at = self._accepted + FAIR_TURN
+        self._renew()
         return batch, size
 
     def settle(self, count: int, size: int, room: int | None = None) -> None:
@@ -169,26 +231,69 @@ class SummaryQueue:
         for caller in callers:
             if not caller.woken.done():
                 caller.woken.set_exception(error)
+        self._renew()
 
-    def _take_room(self, size: int) -> bool:
-        is_empty = self._free_summaries == self.limits.summaries
-        if not is_empty and (size > self._free_bytes or not self._free_summaries):
-            return False
+    # Counting
+
+    def _count(self) -> None:
+        """Count the rows that were appended without a reservation."""
+        count = self.waiting.scalars - self._counted_rows
+        if count:
+            size = self._sizes.total(rows_of(self.rows, self._counted_rows)["tag"])
+            self._counted_rows += count
+            self._accepted += count
+            self._waiting_bytes += size
+            self._take(count, size)
+
+    def _put(self, count: int, size: int) -> None:
+        before = self._accepted
+        self._accepted += count
+        self._waiting_bytes += size
+        if before < self._wake_at <= self._accepted or self._waiting_bytes >= self.wake_bytes:
+            self._wake()
+        self._renew()
+
+    def _renew(self) -> None:
+        """Say how many more rows may come in without a reservation: none of them may be one that something happens at."""
+        if self._is_shut or self._callers:
+            self.open_until = 0
+            return
+        largest = self._sizes.largest
+        rows = min(self._free_summaries, self._free_bytes // largest, self._turn_at - self._accepted)
+        if self._wake_at > self._accepted:
+            rows = min(rows, self._wake_at - self._accepted - 1)
+        if self._waiting_bytes < self.wake_bytes:
+            rows = min(rows, (self.wake_bytes - self._waiting_bytes - 1) // largest)
+        self.open_until = (self._counted_rows + max(0, rows)) * ROW_BYTES
+
+    # Room
+
+    def _take(self, count: int, size: int) -> None:
         self._free_bytes -= size
-        self._free_summaries -= 1
+        self._free_summaries -= count
+        self._renew()
+
+    def _take_room(self, count: int, size: int) -> bool:
+        is_empty = self._free_summaries == self.limits.summaries
+        if not is_empty and not self._fits(count, size):
+            return False
+        self._take(count, size)
         return True
 
     def _give_back(self, count: int, size: int) -> None:
+        self._count()
         self._free_bytes += size
         self._free_summaries += count
-        while self._callers and (self._callers[0].woken.done() or self._take_room(self._callers[0].size)):
+        while self._callers and (self._callers[0].woken.done() or self._take_room(self._callers[0].count, self._callers[0].size)):
             caller = self._callers.popleft()
             if not caller.woken.done():
                 caller.woken.set_result(None)
+        self._renew()
 
-    async def _await_room(self, size: int) -> None:
-        caller = _Caller(asyncio.get_running_loop().create_future(), size)
+    async def _await_room(self, count: int, size: int) -> None:
+        caller = _Caller(asyncio.get_running_loop().create_future(), count, size)
         self._callers.append(caller)
+        self._renew()
         try:
             await caller.woken
         except asyncio.CancelledError:
@@ -196,39 +301,35 @@ class SummaryQueue:
                 self._callers.remove(caller)
                 self._give_back(0, 0)  # those behind may be smaller
             elif not caller.woken.cancelled() and caller.woken.exception() is None:
-                self._give_back(1, size)  # the room came together with the cancellation
+                self._give_back(count, size)  # the room came together with the cancellation
             raise
 
-    def _drop_oldest_for(self, size: int) -> bool:
-        """Drop the oldest of what waits until the new one fits. What is on its way to storage stays, so there may be nothing to drop."""
+    def _drop_oldest_for(self, count: int, size: int) -> bool:
+        """Drop the oldest of what waits until the new ones fit. What is on its way to storage stays, so there may be nothing to drop."""
         share = max(1, len(self.waiting) // 8)  # more than needed, so that the work is not done again for each summary
         dropped = 0
-        while len(self.waiting) and not self._fits(size):
+        while len(self.waiting) and not self._fits(count, size):
             dropped += self._forget(min(share, len(self.waiting)))
         if dropped:
             self.settled += dropped
             self._on_drop(dropped)
-        if self._take_room(size):
+        if self._take_room(count, size):
             return True
-        self._on_drop(1)
+        self._on_drop(count)
         return False
 
-    def _fits(self, size: int) -> bool:
-        return size <= self._free_bytes and self._free_summaries > 0
+    def _fits(self, count: int, size: int) -> bool:
+        return size <= self._free_bytes and count <= self._free_summaries
 
     def _forget(self, count: int) -> int:
         """Forget about ``count`` of the oldest that wait; return how many."""
         waiting = self.waiting
         first = [payload for place, payload in waiting.events if place == 0][:count]
-        scalars = min(count - len(first), len(waiting.times))
-        in_events = sum(event_size(payload) for _, payload in waiting.events)
-        in_scalars = self.waiting_bytes - in_events
-        freed = sum(map(event_size, first))
-        freed += in_scalars * scalars // max(1, len(waiting.times))
-        for column in (waiting.tags, waiting.steps, waiting.values, waiting.times):
-            del column[:scalars]
+        scalars = min(count - len(first), waiting.scalars)
+        freed = sum(map(event_size, first)) + self._sizes.total(rows_of(waiting.rows)["tag"][:scalars])
+        del waiting.rows[: scalars * ROW_BYTES]
         waiting.events = [(max(0, place - scalars), payload) for place, payload in waiting.events[len(first) :]]
-        self.waiting_bytes -= freed
-        self._free_bytes += freed
-        self._free_summaries += len(first) + scalars
+        self._counted_rows -= scalars
+        self._waiting_bytes -= freed
+        self._take(-len(first) - scalars, -freed)
         return len(first) + scalars

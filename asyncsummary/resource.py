@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import os
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -12,17 +13,18 @@ from typing import Any
 from asyncsummary.columns import Deferred, Payload, event_size
 from asyncsummary.config import WriterConfig
 from asyncsummary.errors import SummaryError, WriterClosedError, WrongLoopError
+from asyncsummary.lane import Lane
 from asyncsummary.living import note
 from asyncsummary.pipeline import Pipeline
 from asyncsummary.protos import Event, Summary
 from asyncsummary.scopes import current_name_scope
 from asyncsummary.stats import Counters, WriterStats
-from asyncsummary.steps import LARGEST_STEP, SMALLEST_STEP, as_step, current_step
+from asyncsummary.steps import as_step, current_step
 from asyncsummary.tags import TagTable, plain_tag
 from asyncsummary.values.content import Content, event_of
 from asyncsummary.values.event import event_bytes
 from asyncsummary.values.graph import graph_bytes
-from asyncsummary.values.scalar import LARGEST, scalar_value
+from asyncsummary.values.scalar import scalar_value
 from asyncsummary.values.tensor import tensor_value
 from asyncsummary_storage import Folder, open_folder
 
@@ -37,6 +39,7 @@ class WriterResource:
         self.name = name
         self.config = config
         self._make_folder = make_folder or (lambda logdir: open_folder(logdir, config.storage_options))
+        self.lane = Lane()
         self._tags = TagTable()
         self._counters = Counters()
         self._pipeline: Pipeline | None = None
@@ -54,17 +57,16 @@ class WriterResource:
         pipeline = self._pipeline
         if pipeline is None or not pipeline.is_open or self._loop is not _running_loop():
             pipeline = await self.opened()
-        number = self._tags.number(name, family, current_name_scope.get())
-        if type(value) is not float or not -LARGEST <= value <= LARGEST:
-            value = scalar_value(value, self._tags.names[number])
-        if step is None:
-            step = current_step()
-        elif type(step) is not int or not SMALLEST_STEP <= step <= LARGEST_STEP:
-            step = as_step(step, self._tags.names[number])
-        size = self._tags.sizes[number]
+        scope = current_name_scope.get()
+        number = self._tags.number(name, family, scope)
+        tag, size = self._tags.names[number], self._tags.sizes[number]
+        value = scalar_value(value, tag)
+        step = current_step() if step is None else as_step(step, tag)
         if not pipeline.queue.reserve_now(size) and not await pipeline.reserve(size):
             return False
         pipeline.queue.put_scalar(number, step, value, wall_time, size)
+        if family is None:
+            self.lane.learn(scope, name, number)
         return True
 
     async def later(self, name: Any, step: Any, family: Any, check: Callable[[str], Content]) -> bool:
@@ -159,6 +161,8 @@ class WriterResource:
                 self._pipeline = None
             raise
         self.was_opened = True
+        if self._loop is not None and not pipeline.closed:
+            self.lane.open(pipeline.queue, threading.get_ident(), self._loop.is_running)
         if pipeline.ended:
             raise WriterClosedError(f"the writer of {self.config.logdir!r} was closed while it was being opened")
         return pipeline

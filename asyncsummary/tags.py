@@ -4,9 +4,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from asyncsummary.columns import scalar_size
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 
+_FEW = 32
+"""So many are added up faster in Python than numpy starts up."""
 _UNWANTED = re.compile(r"[^-/\w.]")
 
 
@@ -57,14 +62,17 @@ def _require_str(name: object) -> str:
 class TagTable:
     """The tags of one writer, numbered in the order of their first use. It only grows.
 
-    By number: ``names``, ``encoded`` (UTF-8), and ``sizes``, the most bytes that a scalar of that tag takes in the file.
+    By number: ``names``, ``encoded`` (UTF-8), and ``sizes``, the most bytes that a scalar of that tag takes in the file; ``largest`` of
+    those.
     """
 
     names: list[str] = field(default_factory=list)
     encoded: list[bytes] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
+    largest: int = scalar_size(b"")
     _numbers: dict[str, int] = field(default_factory=dict)
     _given: dict[tuple[str, str | None, str], int] = field(default_factory=dict)
+    _size_of: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def number(self, name: Any, family: Any, scope: str) -> int:
         """Return the tag's number, a new one at its first use. Raises as ``tag_of``."""
@@ -75,6 +83,15 @@ class TagTable:
         if number is None:
             number = self._given[given] = self._add(tag_of(name, family, scope))
         return number
+
+    def total(self, numbers: NDArray[np.int32]) -> int:
+        """Return the most bytes that so many scalars take in the file, by the numbers of their tags."""
+        if len(numbers) < _FEW:
+            sizes = self.sizes
+            return sum([sizes[number] for number in numbers.tolist()])
+        if len(self._size_of) < len(self.sizes):
+            self._size_of = np.array(self.sizes, np.int64)
+        return int(self._size_of[numbers].sum())
 
     def name(self, name: Any, family: Any, scope: str) -> str:
         """Return the tag itself. Raises as ``tag_of``."""
@@ -87,6 +104,7 @@ class TagTable:
             self.names.append(tag)
             self.encoded.append(tag.encode())
             self.sizes.append(scalar_size(self.encoded[-1]))
+            self.largest = max(self.largest, self.sizes[-1])
         return number
 
     def __len__(self) -> int:

@@ -3,14 +3,18 @@
 import abc
 import contextvars
 import logging
+import threading
+import time
 import warnings
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, SupportsIndex
 
+from asyncsummary.columns import pack_row
 from asyncsummary.errors import SummaryError
+from asyncsummary.lane import PLAIN_TYPES
 from asyncsummary.resource import WriterResource
-from asyncsummary.scopes import Scope
+from asyncsummary.scopes import Scope, current_name_scope
 from asyncsummary.stats import Counters, WriterStats
 from asyncsummary.steps import GlobalStep, checked_step, default_step, set_step
 from asyncsummary.values.audio import audio_batch
@@ -19,6 +23,9 @@ from asyncsummary.values.image import image_batch
 
 default_writer: "contextvars.ContextVar[SummaryWriter | None]" = contextvars.ContextVar("asyncsummary_writer", default=None)
 _logger = logging.getLogger("asyncsummary")
+_wall_time = time.time
+_thread = threading.get_ident
+_name_scope = current_name_scope.get
 
 
 class SummaryWriter(abc.ABC):
@@ -192,12 +199,27 @@ class FileWriterHandle(SummaryWriter):
 
     def __init__(self, resource: WriterResource) -> None:
         self._resource = resource
+        self._lane = resource.lane
         self._warned = False
 
     async def init(self) -> None:
         await self._resource.init()
 
     async def scalar(self, tag: str, value: Any, step: SupportsIndex | None = None, family: str | None = None) -> bool:
+        # Most scalars need nothing but this; for all others, and to say what is wrong, there is the resource.
+        wall_time = _wall_time()
+        lane = self._lane
+        if type(value) in PLAIN_TYPES and family is None and step is not None and _thread() == lane.thread and lane.is_running():
+            try:
+                row = pack_row(step, wall_time, value, lane.numbers[_name_scope()][tag])
+            except Exception:
+                pass
+            else:
+                queue = lane.queue
+                rows = queue.rows
+                if len(rows) < queue.open_until:
+                    rows += row
+                    return True
         return await self._resource.scalar(tag, value, step, family)
 
     async def generic(

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncsummary.columns import Batch, Columns, Deferred, Payload, event_size, scalar_size
+from asyncsummary.columns import Batch, Columns, Deferred, Payload, event_size, pack_row, scalar_size
 
 
 def gathered(kinds: str) -> Columns:
@@ -11,12 +11,9 @@ def gathered(kinds: str) -> Columns:
     columns = Columns()
     for index, kind in enumerate(kinds):
         if kind == "s":
-            columns.tags.append(0)
-            columns.steps.append(index)
-            columns.values.append(index)
-            columns.times.append(index)
+            columns.rows += pack_row(index, index, index, 0)
         else:
-            columns.events.append((len(columns.times), b"%d" % index))
+            columns.events.append((columns.scalars, b"%d" % index))
     return columns
 
 

@@ -3,10 +3,13 @@
 import asyncio
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from asyncsummary.columns import rows_of
 from asyncsummary.errors import QueueFullError
 from asyncsummary.queue import FAIR_TURN, Limits, Overflow, SummaryQueue
 
@@ -22,21 +25,31 @@ class Noted:
         self.woken += 1
 
 
+class SizesOfTags:
+    """Here a scalar takes as many bytes as the number of its tag says."""
+
+    largest = 120
+
+    def total(self, numbers: NDArray[np.int32]) -> int:
+        return int(numbers.sum())
+
+
 def make(summaries: int = 3, size: int = 1000, overflow: Overflow = Overflow.BLOCK, wake_bytes: int = 10**9) -> tuple[SummaryQueue, Noted]:
     noted = Noted()
-    return SummaryQueue(Limits(summaries, size), overflow, wake_bytes, noted.wake, noted.dropped.append), noted
+    return SummaryQueue(Limits(summaries, size), overflow, wake_bytes, noted.wake, noted.dropped.append, SizesOfTags()), noted
 
 
 async def write(queue: SummaryQueue, step: int, size: int = 10) -> bool:
     """Accept one scalar as a writer does."""
     if not queue.reserve_now(size) and not await queue.reserve(size):
         return False
-    queue.put_scalar(0, step, 1.0, 2.0, size)
+    queue.put_scalar(size, step, 1.0, 2.0, size)
     return True
 
 
 def waiting_steps(queue: SummaryQueue) -> list[int]:
-    return list(queue.waiting.steps)
+    steps: list[int] = rows_of(queue.waiting.rows)["step"].tolist()
+    return steps
 
 
 async def test_a_full_queue_makes_callers_wait_in_order() -> None:

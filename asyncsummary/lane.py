@@ -1,0 +1,51 @@
+"""When is a scalar accepted without asking anything more? While its writer's lane is open, in the thread and event loop of the writer."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+PLAIN_TYPES = frozenset({float, int, np.float64, np.float32})
+"""Values of just these types are float32 or out of its range; a bool is none of them."""
+
+
+class OpenRows(Protocol):
+    """What the lane needs of a queue."""
+
+    rows: bytearray
+    open_until: int
+
+
+class _Closed:
+    rows = bytearray()
+    open_until = 0
+
+
+_NO_THREAD = 0  # no thread has this number
+
+
+class Lane:
+    """The tags that were accepted before, by scope and name, and where rows may be appended now. ``FileWriterHandle.scalar`` does so.
+
+    A tag is let in here when ``queue`` has counted one scalar of it, so that the queue knows of its size.
+    """
+
+    __slots__ = ("is_running", "numbers", "queue", "thread")
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, dict[str, int]] = {}
+        self.queue: OpenRows = _Closed()
+        self.thread = _NO_THREAD
+        self.is_running: Callable[[], bool] = bool
+
+    def open(self, queue: OpenRows, thread: int, is_running: Callable[[], bool]) -> None:
+        """Let scalars of that thread into that queue while its event loop runs. The queue can close itself by its ``open_until``."""
+        self.queue, self.thread, self.is_running = queue, thread, is_running
+
+    def close(self) -> None:
+        """Let nothing in."""
+        self.queue, self.thread, self.is_running = _Closed(), _NO_THREAD, bool
+
+    def learn(self, scope: str, name: str, number: int) -> None:
+        """Let a tag in."""
+        self.numbers.setdefault(scope, {})[name] = number
