@@ -1,11 +1,11 @@
 """TensorBoard summaries from async Python, live in a local, S3 or GCS logdir.
 
 The way of one summary, file by file: ``functions`` (default writer, recording condition), ``scopes`` and ``steps`` (what holds in this
-task), ``writer`` and ``resource`` (checks, wall_time, acceptance), ``tags`` and ``values`` (what is written), ``queue`` and ``columns``
-(where it waits), ``pipeline`` (the one task), ``batch`` (when), ``outflow`` (which goes next), ``order`` and ``late_run`` (in which
-order), ``encode`` and ``records`` (which bytes), ``spool``, ``spool_file`` and ``journal`` (where they wait while a bucket is away),
-``appender`` (who carries them), ``plan`` and ``segments`` (where to), ``commit`` (what after an answer), ``resume`` (where after a
-crash); then ``asyncsummary_storage``.
+task), ``writer`` (what is promised), ``handle`` and ``lane`` (the short way of most scalars), ``resource`` (checks, wall_time,
+acceptance), ``tags`` and ``values`` (what is written), ``queue`` and ``columns`` (where it waits), ``pipeline`` (the one task), ``batch``
+(when), ``outflow`` (which goes next), ``order`` and ``late_run`` (in which order), ``encode`` and ``records`` (which bytes), ``spool``,
+``spool_file`` and ``journal`` (where they wait while a bucket is away), ``appender`` (who carries them), ``plan`` and ``segments``
+(where to), ``commit`` (what after an answer), ``resume`` (where after a crash); then ``asyncsummary_storage``.
 
 ``factory`` and ``config`` make writers. ``file_writer`` is TF1's face on the same pipeline, ``hooks``, ``sessions``, ``graph`` and
 ``merge`` are its training loops; ``blocking``, on ``background``, is ``FileWriter`` without await, which ``tensorflow`` gives to
@@ -31,7 +31,20 @@ from asyncsummary.errors import (
 )
 from asyncsummary.factory import create_file_writer, create_noop_writer, create_summary_file_writer
 from asyncsummary.file_writer import FileWriter, FileWriterCache
-from asyncsummary.functions import audio, eval_dir, flush, generic, graph, histogram, image, import_event, scalar, write
+from asyncsummary.functions import (
+    audio,
+    eval_dir,
+    flush,
+    generic,
+    graph,
+    histogram,
+    image,
+    import_event,
+    scalar,
+    scalar_series,
+    scalars,
+    write,
+)
 from asyncsummary.graph import Graph, SummaryOp, all_summary_ops, initialize, summary_writer_initializer_op
 from asyncsummary.hooks import (
     SecondOrStepTimer,
@@ -112,6 +125,8 @@ __all__ = [
     "record_if",
     "record_summaries_every_n_global_steps",
     "scalar",
+    "scalar_series",
+    "scalars",
     "set_step",
     "should_record_summaries",
     "summary_writer_initializer_op",

@@ -41,7 +41,7 @@ class Waiting:
 def due_in(policy: BatchPolicy, waiting: Waiting, *, wanted: bool) -> float:
     """Return in how many seconds a batch is due: ``NOW``, ``NEVER``, or something between.
 
-    ``wanted``: somebody flushes or closes.
+    ``wanted``: somebody flushes or closes, or finds no room.
     """
     if not waiting.summaries:
         return NEVER

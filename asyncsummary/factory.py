@@ -10,8 +10,9 @@ from typing import Any
 from asyncsummary.config import MAX_PENDING_BYTES, MAX_SPOOL_BYTES, RETRY_SECONDS, WriterConfig, make_config
 from asyncsummary.errors import InvalidArgumentError
 from asyncsummary.graph_scope import current_graph
+from asyncsummary.handle import FileWriterHandle
 from asyncsummary.resource import WriterResource
-from asyncsummary.writer import FileWriterHandle, NoopWriter, SummaryWriter
+from asyncsummary.writer import NoopWriter, SummaryWriter
 
 _resources: "weakref.WeakValueDictionary[str, WriterResource]" = weakref.WeakValueDictionary()
 _naming = threading.Lock()

@@ -4,13 +4,15 @@ Within a ``Graph`` they return a ``SummaryOp`` instead, which does so when a ses
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any, SupportsIndex
 
 from asyncsummary.errors import InvalidArgumentError
 from asyncsummary.graph import deferrable
+from asyncsummary.handle import FileWriterHandle
 from asyncsummary.scopes import recording, should_record_summaries
 from asyncsummary.steps import get_step
-from asyncsummary.writer import FileWriterHandle, NoopWriter, SummaryWriter, default_writer
+from asyncsummary.writer import NoopWriter, SummaryWriter, default_writer
 
 
 @deferrable
@@ -23,6 +25,18 @@ async def scalar(name: str, tensor: Any, family: str | None = None, step: Suppor
     """
     writer = _recording_writer()
     return await writer.scalar(name, tensor, step, family) if isinstance(writer, SummaryWriter) else writer
+
+
+async def scalars(values: Mapping[str, Any], family: str | None = None, step: SupportsIndex | None = None) -> bool | None:
+    """Write several numbers at one step to the default writer, if summaries are recorded here; see ``SummaryWriter.scalars``."""
+    writer = _recording_writer()
+    return await writer.scalars(values, step, family) if isinstance(writer, SummaryWriter) else writer
+
+
+async def scalar_series(name: str, values: Any, steps: Any, wall_times: Any = None, family: str | None = None) -> bool | None:
+    """Write many points of one tag to the default writer, if summaries are recorded here; see ``SummaryWriter.scalar_series``."""
+    writer = _recording_writer()
+    return await writer.scalar_series(name, values, steps, wall_times, family) if isinstance(writer, SummaryWriter) else writer
 
 
 @deferrable

@@ -12,12 +12,13 @@ from typing import Any, ParamSpec, TypeVar
 
 from asyncsummary.errors import InvalidSummaryError, SummaryError
 from asyncsummary.graph_scope import current_graph
+from asyncsummary.handle import FileWriterHandle
 from asyncsummary.protos import Summary
 from asyncsummary.scopes import Condition, Scope, current_name_scope, recording
 from asyncsummary.steps import GlobalStep, as_step, default_step, get_or_create_global_step
 from asyncsummary.tags import clean, plain_tag
 from asyncsummary.values.message import KINDS, summary_of
-from asyncsummary.writer import FileWriterHandle, SummaryWriter, default_writer
+from asyncsummary.writer import SummaryWriter, default_writer
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -167,7 +167,7 @@ class Outflow:
         if self._config.durability is Durability.SPOOL:
             wanted = self._is_due()
         else:
-            wanted = self._queue.pending_bytes > self._config.limits.bytes // 2
+            wanted = self._queue.pending_bytes > self._config.limits.bytes // 2 or self._queue.is_crowded
         if wanted and len(self._queue.waiting) and self.spool.has_room(self._queue.waiting_bytes + self._in_hand()):
             self._tell_spooling(self.spool)
             if await self._spool_in_hand():

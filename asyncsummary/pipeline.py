@@ -117,11 +117,11 @@ class Pipeline:
         if self._dead is not None:
             raise PipelineError(str(self._dead)) from self._dead.__cause__
 
-    async def reserve(self, size: int) -> bool:
-        """Reserve room in the queue; False says that the summary is dropped by the overflow policy."""
-        reserved = await self.queue.reserve(size)
+    async def reserve(self, size: int, count: int = 1) -> bool:
+        """Reserve room in the queue for ``count`` summaries; False says that they are dropped by the overflow policy."""
+        reserved = await self.queue.reserve(size, count)
         if reserved and self.closed:
-            self.queue.unreserve(size)
+            self.queue.unreserve(size, count)
             raise WriterClosedError(f"the writer of {self.config.logdir!r} was closed while this summary waited for room")
         return reserved
 
@@ -263,7 +263,7 @@ class Pipeline:
             if waiting:
                 policy = self.config.batch
                 state = Waiting(waiting, queue.waiting_bytes, loop.time() - self._outflow.since, is_first=not queue.settled)
-                delay = due_in(policy, state, wanted=bool(self._tickets) or self._closing)
+                delay = due_in(policy, state, wanted=bool(self._tickets) or self._closing or queue.is_crowded)
                 queue.wake_at = queue.accepted - waiting + (policy.due_count or 0)
             else:
                 delay = 0.0 if self._closing else NEVER

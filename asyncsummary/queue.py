@@ -70,7 +70,7 @@ class SummaryQueue:
     """Takes summaries from coroutines; the pipeline takes batches from it.
 
     ``accepted`` and ``settled`` count all summaries that ever came in, and of those the ones that are committed or dropped.
-    ``wake`` is called when number ``wake_at`` is accepted, and when ``wake_bytes`` wait.
+    ``wake`` is called when number ``wake_at`` is accepted, when ``wake_bytes`` wait, and when somebody finds no room.
     """
 
     def __init__(
@@ -103,6 +103,8 @@ class SummaryQueue:
         self._callers: deque[_Caller] = deque()
         self._trouble: Exception | None = None
         self._is_shut = False
+        self.is_crowded = False
+        """Whether somebody has found no room since the last ``take``."""
 
     @property
     def accepted(self) -> int:
@@ -158,6 +160,8 @@ class SummaryQueue:
             self._count()
         if not self._callers and self._take_room(count, size):
             return True
+        self.is_crowded = True
+        self._wake()
         if self._trouble is not None:
             raise self._trouble
         match self.overflow:
@@ -207,6 +211,7 @@ class SummaryQueue:
         self.waiting = Columns()
         self.rows = self.waiting.rows
         self._counted_rows = self._waiting_bytes = 0
+        self.is_crowded = False
         self._turn_at = self._accepted + FAIR_TURN
         self._renew()
         return batch, size

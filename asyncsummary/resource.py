@@ -6,13 +6,13 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from asyncsummary.columns import Deferred, Payload, event_size
+from asyncsummary.columns import Deferred, Payload, event_size, pack_row
 from asyncsummary.config import WriterConfig
-from asyncsummary.errors import SummaryError, WriterClosedError, WrongLoopError
+from asyncsummary.errors import InvalidTypeError, SummaryError, WriterClosedError, WrongLoopError
 from asyncsummary.lane import Lane
 from asyncsummary.living import note
 from asyncsummary.pipeline import Pipeline
@@ -24,9 +24,13 @@ from asyncsummary.tags import TagTable, plain_tag
 from asyncsummary.values.content import Content, event_of
 from asyncsummary.values.event import event_bytes
 from asyncsummary.values.graph import graph_bytes
-from asyncsummary.values.scalar import scalar_value
+from asyncsummary.values.scalar import LARGEST, scalar_value
+from asyncsummary.values.series import series
 from asyncsummary.values.tensor import tensor_value
 from asyncsummary_storage import Folder, open_folder
+
+SERIES_PIECE = 65_536
+"""So many points of a series find room together; then other tasks get a turn."""
 
 _wall_time = time.time
 _running_loop = asyncio._get_running_loop  # None, where get_running_loop would raise: in a forked child
@@ -67,6 +71,45 @@ class WriterResource:
         pipeline.queue.put_scalar(number, step, value, wall_time, size)
         if family is None:
             self.lane.learn(scope, name, number)
+        return True
+
+    async def scalars(self, values: Any, step: Any, family: Any) -> bool:
+        """Check several scalars and accept them together; False says that they were dropped by the overflow policy."""
+        wall_time = _wall_time()
+        pipeline = await self.opened()
+        scope = current_name_scope.get()
+        if not isinstance(values, Mapping):
+            raise InvalidTypeError(f"values: must map tags to numbers, got {values!r:.60} of type {type(values).__name__}")
+        number_of, names, sizes = self._tags.number, self._tags.names, self._tags.sizes
+        at = current_step() if step is None else as_step(step, next(iter(values), None))
+        rows = []
+        size = 0
+        for name, value in values.items():
+            number = number_of(name, family, scope)
+            if type(value) is not float or not -LARGEST <= value <= LARGEST:
+                value = scalar_value(value, names[number])
+            rows.append(pack_row(at, wall_time, value, number))
+            size += sizes[number]
+        return await self._accept_rows(pipeline, b"".join(rows), len(rows), size)
+
+    async def scalar_series(self, name: Any, values: Any, steps: Any, wall_times: Any, family: Any) -> bool:
+        """Check the points of one tag and accept them in pieces; False says that some were dropped by the overflow policy."""
+        wall_time = _wall_time()
+        pipeline = await self.opened()
+        number = self._tags.number(name, family, current_name_scope.get())
+        points = series(values, steps, wall_times, self._tags.names[number])
+        accepted = True
+        for start in range(0, len(points), SERIES_PIECE):
+            count = min(SERIES_PIECE, len(points) - start)
+            rows = points.rows(start, start + count, number, wall_time)
+            accepted &= await self._accept_rows(pipeline, rows, count, count * self._tags.sizes[number])
+            await asyncio.sleep(0)  # a turn for others, the pipeline among them
+        return accepted
+
+    async def _accept_rows(self, pipeline: Pipeline, rows: bytes, count: int, size: int) -> bool:
+        if not pipeline.queue.reserve_now(size, count) and not await pipeline.reserve(size, count):
+            return False
+        pipeline.queue.put_rows(rows, count, size)
         return True
 
     async def later(self, name: Any, step: Any, family: Any, check: Callable[[str], Content]) -> bool:

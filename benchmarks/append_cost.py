@@ -18,10 +18,10 @@ from pathlib import Path
 
 from asyncsummary.appender import Appender
 from asyncsummary.config import WriterConfig
+from asyncsummary.handle import FileWriterHandle
 from asyncsummary.plan import MIB
 from asyncsummary.resource import WriterResource
 from asyncsummary.stats import Counters
-from asyncsummary.writer import FileWriterHandle
 from asyncsummary_storage import NOTHING, Entry, Growth, Position, PreconditionFailedError, Terms, UnsupportedError
 
 DOLLARS_PER_REQUEST = 5e-6

@@ -438,6 +438,16 @@ async def _write_all(writer: Any, count: int) -> None:
         await writer.scalar("t", 1.0, step)
 
 
+async def test_no_room_makes_a_batch_due() -> None:
+    """Whoever finds no room does not wait for the timer, though few bytes wait and the rest of the room is not in use."""
+    bench = Bench()
+    async with bench.writer(summaries=1000, pending_bytes=10_000) as writer:
+        await writer.generic("small", [0.0] * 900)
+        await writer.generic("large", [0.0] * 2000)
+        assert now() == 0.0
+        assert writer.stats.committed == 1
+
+
 async def test_overflow_raise_and_drop(caplog: pytest.LogCaptureFixture) -> None:
     """Each policy does what it says, and drops are counted and logged once."""
     for overflow, steps in ((Overflow.DROP_NEWEST, [0, 1, 2]), (Overflow.DROP_OLDEST, [2, 3, 4]), (Overflow.RAISE, [0, 1, 2])):

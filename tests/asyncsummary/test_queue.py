@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from asyncsummary.columns import rows_of
+from asyncsummary.columns import pack_row, rows_of
 from asyncsummary.errors import QueueFullError
 from asyncsummary.queue import FAIR_TURN, Limits, Overflow, SummaryQueue
 
@@ -60,6 +60,7 @@ async def test_a_full_queue_makes_callers_wait_in_order() -> None:
     callers = [asyncio.create_task(write(queue, step)) for step in range(3, 7)]
     await asyncio.sleep(0)
     assert waiting_steps(queue) == [0, 1, 2]
+    assert queue.open_until == 0
     assert not queue.reserve_now(10)
     batch, size = queue.take()
     queue.settle(len(batch), size)
@@ -202,7 +203,7 @@ async def test_a_tight_loop_gives_others_a_turn() -> None:
 
     task = asyncio.create_task(other())
     for step in range(3 * FAIR_TURN + 1):
-        await write(queue, step)
+        await write_quickly(queue, step)
     assert turns == 3
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -255,7 +256,52 @@ async def test_cancelled_when_room_has_just_come() -> None:
     assert (waiting_steps(queue), queue.pending_bytes, queue.accepted) == ([2], 10, 2)
 
 
-@given(st.lists(st.tuples(st.sampled_from("wwwwcts"), st.integers(1, 120)), max_size=60), st.sampled_from(list(Overflow)))
+async def write_quickly(queue: SummaryQueue, step: int, size: int = 10) -> bool:
+    """Accept one scalar as a writer does with a tag that the queue knows of."""
+    if len(queue.rows) >= queue.open_until:
+        return await write(queue, step, size)
+    queue.rows += pack_row(step, 2.0, 1.0, size)
+    return True
+
+
+async def test_rows_without_a_reservation_are_counted() -> None:
+    """When somebody asks; a batch has them, and settling gives back their room."""
+    queue, noted = make(summaries=100, size=10_000)
+    for step in range(5):
+        await write_quickly(queue, step, 10 + step)
+    assert (queue.accepted, queue.waiting_bytes, queue.pending_bytes, noted.woken) == (5, 60, 60, 1)
+    queue.wake_at = 8
+    for step in range(5, 10):
+        await write_quickly(queue, step)
+    assert noted.woken == 2
+    batch, size = queue.take()
+    assert (batch.steps.tolist(), size) == (list(range(10)), 110)
+    queue.settle(len(batch), size)
+    assert (queue.pending_bytes, queue.settled) == (0, 10)
+
+
+async def test_the_quick_way_wakes_by_bytes() -> None:
+    """As the slow one does: at the summary that makes enough bytes wait."""
+    queue, noted = make(summaries=1000, size=100_000, wake_bytes=500)
+    for step in range(49):
+        await write_quickly(queue, step)
+    assert noted.woken == 1
+    await write_quickly(queue, 49)
+    assert noted.woken == 2
+
+
+async def test_shut() -> None:
+    """Nothing goes the quick way any more."""
+    queue, _ = make(summaries=100, size=10_000)
+    await write_quickly(queue, 0)
+    assert queue.open_until > len(queue.rows)
+    queue.shut()
+    batch, size = queue.take()
+    queue.settle(len(batch), size)
+    assert queue.open_until == 0
+
+
+@given(st.lists(st.tuples(st.sampled_from("wwrrrrcts"), st.integers(1, 120)), max_size=60), st.sampled_from(list(Overflow)))
 def test_any_history(history: list[tuple[str, int]], overflow: Overflow) -> None:
     """Writes, cancellations, takes and settlements in any order: bounds hold, and everything is accounted for."""
 
@@ -264,9 +310,13 @@ def test_any_history(history: list[tuple[str, int]], overflow: Overflow) -> None
         callers: list[asyncio.Task[bool]] = []
         taken: list[tuple[int, int]] = []
         accepted: list[int] = []
+        quick = 0
         for number, (move, size) in enumerate(history):
             if move == "w":
                 callers.append(asyncio.create_task(write(queue, number, size)))
+            elif move == "r" and len(queue.rows) < queue.open_until:
+                queue.rows += pack_row(number, 2.0, 1.0, size)
+                quick += 1
             elif move == "c" and callers:
                 callers[size % len(callers)].cancel()
             elif move == "t":
@@ -288,7 +338,7 @@ def test_any_history(history: list[tuple[str, int]], overflow: Overflow) -> None
         assert len(accepted) == len(set(accepted))
         dropped = sum(noted.dropped)
         refused = results.count(False)
-        assert results.count(True) == queue.accepted == len(accepted) + dropped - refused
+        assert results.count(True) + quick == queue.accepted == len(accepted) + dropped - refused
         for count, size in [*taken, (len(batch), bytes_)]:
             queue.settle(count, size)
         assert (queue.pending_bytes, queue.accepted) == (0, queue.settled)

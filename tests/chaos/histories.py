@@ -21,9 +21,9 @@ from asyncsummary import CommitError, OpenError
 from asyncsummary.batch import BatchPolicy
 from asyncsummary.commit import RetryPolicy
 from asyncsummary.config import WriterConfig
+from asyncsummary.handle import FileWriterHandle
 from asyncsummary.queue import Limits
 from asyncsummary.resource import WriterResource
-from asyncsummary.writer import FileWriterHandle
 from asyncsummary_storage import Growth, MemoryDisk, MemoryFolder
 from asyncsummary_storage.protocols import Terms
 from tests.chaos.report import Row, Section

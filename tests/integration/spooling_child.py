@@ -9,8 +9,8 @@ from pathlib import Path
 
 from asyncsummary.batch import BatchPolicy
 from asyncsummary.config import Durability, WriterConfig
+from asyncsummary.handle import FileWriterHandle
 from asyncsummary.resource import WriterResource
-from asyncsummary.writer import FileWriterHandle
 from asyncsummary_storage import Fault, FaultyFolder, Script, When, open_folder
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from asyncsummary.batch import BatchPolicy
 from asyncsummary.commit import RetryPolicy
 from asyncsummary.config import Durability, ForeignWriter, WriterConfig
+from asyncsummary.handle import FileWriterHandle
 from asyncsummary.order import LatePolicy
 from asyncsummary.protos import Event
 from asyncsummary.queue import Limits, Overflow
 from asyncsummary.resource import WriterResource
-from asyncsummary.writer import FileWriterHandle
 from asyncsummary_storage import FaultyFolder, Growth, MemoryDisk, MemoryFolder, Script, Terms
 from tests.support.events import events_in, scalars_of
 
