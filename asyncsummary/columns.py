@@ -4,8 +4,10 @@ Scalars, of which there are many, cost 24 bytes each: a row of four numbers, pac
 Whatever else is written comes as an Event, serialised or still to be, and keeps its place among the scalars.
 """
 
+import itertools
 import struct
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,22 +71,20 @@ class Batch:
         """Whether something in it is encoded only now."""
         return any(isinstance(payload, Deferred) for _, payload in self.events)
 
-    def pieces(self, scalars: int) -> Iterator["Batch"]:
-        """Yield the batch in pieces of at most so many scalars, each with the events that belong there."""
-        events = list(self.events)
-        for start in range(0, max(self.scalars, 1), scalars):
-            stop = start + scalars
-            is_last = stop >= self.scalars
-            count = len(events) if is_last else sum(1 for place, _ in events if place < stop)
-            here, events = events[:count], events[count:]
-            rows = slice(start, stop)
-            yield Batch(
-                self.tags[rows],
-                self.steps[rows],
-                self.values[rows],
-                self.times[rows],
-                tuple((place - start, payload) for place, payload in here),
-            )
+    def pieces(self, scalars: int) -> "list[Batch]":
+        """Return the batch in pieces of at most so many scalars, each with the events that belong there."""
+        places = [place for place, _ in self.events]
+        return self.parts([(stop, bisect_left(places, stop)) for stop in range(scalars, self.scalars, scalars)])
+
+    def parts(self, cuts: Sequence[tuple[int, int]]) -> "list[Batch]":
+        """Return the batch cut into parts: each cut says how many scalars and how many events come before it."""
+        bounds = [(0, 0), *cuts, (self.scalars, len(self.events))]
+        return [self._part(*start, *stop) for start, stop in itertools.pairwise(bounds)]
+
+    def _part(self, start: int, first: int, stop: int, last: int) -> "Batch":
+        rows = slice(start, stop)
+        events = tuple((place - start, payload) for place, payload in self.events[first:last])
+        return Batch(self.tags[rows], self.steps[rows], self.values[rows], self.times[rows], events)
 
 
 @dataclass(slots=True)

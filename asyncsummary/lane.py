@@ -1,6 +1,6 @@
 """When is a scalar accepted without asking anything more? While its writer's lane is open, in the thread and event loop of the writer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -46,6 +46,6 @@ class Lane:
         """Let nothing in."""
         self.queue, self.thread, self.is_running = _Closed(), _NO_THREAD, bool
 
-    def learn(self, scope: str, name: str, number: int) -> None:
-        """Let a tag in."""
-        self.numbers.setdefault(scope, {})[name] = number
+    def learn(self, scope: str, numbers: Mapping[str, int]) -> None:
+        """Let tags in, each by the name that it was given in that scope."""
+        self.numbers.setdefault(scope, {}).update(numbers)

@@ -7,7 +7,6 @@ the queue. Used by the pipeline's task only.
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass
 
 from asyncsummary.appender import Appender, Unfinished
 from asyncsummary.batch import Waiting, due_in
@@ -21,6 +20,7 @@ from asyncsummary.queue import SummaryQueue
 from asyncsummary.spool import Spool
 from asyncsummary.stats import Counters
 from asyncsummary.tags import TagTable
+from asyncsummary.work import Work, divided
 
 _logger = logging.getLogger("asyncsummary")
 
@@ -33,29 +33,6 @@ _BECOMES = {
     LatePolicy.SUBRUN: "such points go to the run 'late' beside it",
 }
 _SPOOL_PAUSE_SECONDS = 30.0  # after the disk refused something
-
-
-@dataclass(slots=True)
-class Work:
-    """What one append has: ``count`` accepted summaries, of which ``kept`` are written, and ``recovered`` ones of earlier processes.
-
-    It holds ``room`` summaries and ``size`` bytes of the queue's. ``ordered`` once the batch is as it goes out, ``data`` once it is
-    encoded, ``is_sent`` once that is committed: so that whatever is cancelled can be done again from where it was. ``attempt``: an earlier
-    process began to append just this, and nobody knows how that ended.
-    """
-
-    batch: Batch | None
-    count: int
-    room: int
-    size: int
-    kept: int
-    recovered: int = 0
-    ordered: bool = False
-    late: Batch | None = None
-    data: bytes | None = None
-    attempt: Attempt | None = None
-    is_spooled: bool = False
-    is_sent: bool = False
 
 
 class Outflow:
@@ -128,8 +105,12 @@ class Outflow:
             self.work = self._behind.popleft()
         else:
             self.work = self._take()
-            if self.work is not None and self._config.durability is Durability.SPOOL:
-                await self._spool_in_hand()
+            if self.work is not None:
+                await self._order(self.work)
+                self.work, *behind = divided(self.work, self._tags)
+                self._behind.extend(behind)
+                if self._config.durability is Durability.SPOOL and await self._spool_in_hand():
+                    await self._spool_behind()
         return self.work
 
     async def send(self) -> None:
@@ -145,10 +126,10 @@ class Outflow:
             work.is_sent = await self._appender.was_stored(work.data, work.attempt)
             work.attempt = None
         if work.data and not work.is_sent:
-            if self.spool is None:
+            if self.spool is None and not self._behind:
                 await self._appender.append(work.data)
             else:
-                await self._append_and_relieve(work, work.data)
+                await self._append_meanwhile(work, work.data)
             work.is_sent = True
         if work.is_spooled and self.spool is not None:
             await self.spool.note_committed()
@@ -162,25 +143,22 @@ class Outflow:
 
     async def relieve(self) -> None:
         """Put what waits into the spool, if it is time for that."""
-        if self.spool is None or self._behind or asyncio.get_running_loop().time() < self._spool_again_at:
+        if self.spool is None or asyncio.get_running_loop().time() < self._spool_again_at:
             return
         if self._config.durability is Durability.SPOOL:
-            wanted = self._is_due()
+            wanted = self._is_due() or bool(self._behind)
         else:
             wanted = self._queue.pending_bytes > self._config.limits.bytes // 2 or self._queue.is_crowded
-        if wanted and len(self._queue.waiting) and self.spool.has_room(self._queue.waiting_bytes + self._in_hand()):
+        waiting = self._queue.waiting_bytes + sum(work.size for work in self._behind)
+        if wanted and waiting and self.spool.has_room(waiting + self._in_hand()):
             self._tell_spooling(self.spool)
-            if await self._spool_in_hand():
+            if await self._spool_in_hand() and await self._spool_behind():
                 await self._spool_waiting()
 
     async def save(self) -> int:
         """Put everything into the spool, since storage is away and there is no more time; return how many summaries found no room there."""
-        if self.spool is not None and await self._spool_in_hand():
-            for work in list(self._behind):
-                if not await self._put_behind(work):
-                    break
-            if not self._behind:
-                await self._spool_waiting()
+        if self.spool is not None and await self._spool_in_hand() and await self._spool_behind():
+            await self._spool_waiting()
         held = [work for work in (self.work, *self._behind) if work is not None and not work.is_spooled]
         return sum(work.count for work in held) + len(self._queue.waiting)
 
@@ -209,15 +187,19 @@ class Outflow:
         self.since = asyncio.get_running_loop().time()  # whoever comes while this is on its way waits from now at the longest
         return Work(batch, len(batch), len(batch), size, len(batch))
 
-    async def _prepare(self, work: Work) -> None:
-        """Put a batch in order and encode it, with turns for other tasks in between."""
-        if work.data is not None:
-            return
-        assert work.batch is not None, "what has no batch has data"
-        if not work.ordered:
+    async def _order(self, work: Work) -> None:
+        """Put a batch in order, and see to what comes late."""
+        if work.batch is not None and not work.ordered:
             is_large = work.batch.scalars > _ORDER_INLINE
             ordered = await asyncio.to_thread(by_step, work.batch) if is_large else by_step(work.batch)
             self._sort_out_late(work, ordered)
+
+    async def _prepare(self, work: Work) -> None:
+        """Encode a batch, in order, with turns for other tasks in between."""
+        if work.data is not None:
+            return
+        await self._order(work)
+        assert work.batch is not None, "what has no batch has data"
         if work.late is not None and self._late_run.take(work.late):
             work.late = None
         parts = await self._encoded(work.batch)
@@ -252,8 +234,8 @@ class Outflow:
         work.batch, work.late, work.kept, work.ordered = passed.batch, passed.late, len(passed.batch), True
         self._counters.dropped += len(ordered) - len(passed.batch) - (0 if passed.late is None else len(passed.late))
 
-    async def _append_and_relieve(self, work: Work, data: bytes) -> None:
-        """Append, in a task of its own, and look after the queue until that has ended."""
+    async def _append_meanwhile(self, work: Work, data: bytes) -> None:
+        """Append, in a task of its own; encode what comes next, and look after the queue, until that has ended."""
 
         async def note(attempt: Attempt) -> None:
             if work.is_spooled and self.spool is not None:
@@ -261,6 +243,8 @@ class Outflow:
 
         append = asyncio.create_task(self._appender.append(data, note))
         try:
+            if self._behind:
+                await self._prepare(self._behind[0])
             while not append.done():
                 await asyncio.wait([append], timeout=_LOOK_SECONDS)
                 if not append.done() and (self._config.durability is Durability.SPOOL or self._appender.is_in_trouble):
@@ -305,14 +289,21 @@ class Outflow:
         if work is None:
             return
         self._behind.append(work)  # it is here, whatever happens until it is there
-        await self._put_behind(work)
+        await self._order(work)
+        self._behind.remove(work)
+        self._behind.extend(divided(work, self._tags))
+        await self._spool_behind()
 
-    async def _put_behind(self, work: Work) -> bool:
-        try:
-            return await self._put(work)
-        finally:
-            if work.is_spooled:
-                self._behind.remove(work)
+    async def _spool_behind(self) -> bool:
+        """Move what was taken from the queue to the spool; False if something has found no room there."""
+        for work in list(self._behind):
+            try:
+                if not await self._put(work):
+                    return False
+            finally:
+                if work.is_spooled:
+                    self._behind.remove(work)
+        return True
 
     async def _put(self, work: Work) -> bool:
         spool = self.spool

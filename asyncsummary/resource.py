@@ -58,9 +58,8 @@ class WriterResource:
     async def scalar(self, name: Any, value: Any, step: Any, family: Any) -> bool:
         """Check a scalar and accept it; False says that it was dropped by the overflow policy."""
         wall_time = _wall_time()
-        pipeline = self._pipeline
-        if pipeline is None or not pipeline.is_open or self._loop is not _running_loop():
-            pipeline = await self.opened()
+        pipeline = self._pipeline if self._is_open_here() else await self.opened()
+        assert pipeline is not None, "it is open"
         scope = current_name_scope.get()
         number = self._tags.number(name, family, scope)
         tag, size = self._tags.names[number], self._tags.sizes[number]
@@ -70,27 +69,35 @@ class WriterResource:
             return False
         pipeline.queue.put_scalar(number, step, value, wall_time, size)
         if family is None:
-            self.lane.learn(scope, name, number)
+            self.lane.learn(scope, {name: number})
         return True
 
     async def scalars(self, values: Any, step: Any, family: Any) -> bool:
         """Check several scalars and accept them together; False says that they were dropped by the overflow policy."""
         wall_time = _wall_time()
-        pipeline = await self.opened()
+        pipeline = self._pipeline if self._is_open_here() else await self.opened()
+        assert pipeline is not None, "it is open"
         scope = current_name_scope.get()
         if not isinstance(values, Mapping):
             raise InvalidTypeError(f"values: must map tags to numbers, got {values!r:.60} of type {type(values).__name__}")
-        number_of, names, sizes = self._tags.number, self._tags.names, self._tags.sizes
         at = current_step() if step is None else as_step(step, next(iter(values), None))
+        known = self.lane.numbers.get(scope, {}) if family is None else {}
+        sizes = self._tags.sizes
+        new: dict[str, int] = {}
         rows = []
         size = 0
         for name, value in values.items():
-            number = number_of(name, family, scope)
+            number = known.get(name)
+            if number is None:
+                number = new[name] = self._tags.number(name, family, scope)
             if type(value) is not float or not -LARGEST <= value <= LARGEST:
-                value = scalar_value(value, names[number])
+                value = scalar_value(value, self._tags.names[number])
             rows.append(pack_row(at, wall_time, value, number))
             size += sizes[number]
-        return await self._accept_rows(pipeline, b"".join(rows), len(rows), size)
+        accepted = await self._accept_rows(pipeline, b"".join(rows), len(rows), size)
+        if new and accepted and family is None:
+            self.lane.learn(scope, new)
+        return accepted
 
     async def scalar_series(self, name: Any, values: Any, steps: Any, wall_times: Any, family: Any) -> bool:
         """Check the points of one tag and accept them in pieces; False says that some were dropped by the overflow policy."""
@@ -156,6 +163,10 @@ class WriterResource:
         return True
 
     # Life
+
+    def _is_open_here(self) -> bool:
+        """Whether the pipeline may be given summaries at once."""
+        return self._pipeline is not None and self._pipeline.is_open and self._loop is _running_loop()
 
     async def opened(self) -> Pipeline:
         """Return the open pipeline; open it if this is the first use.

@@ -89,9 +89,13 @@ class TagTable:
         if len(numbers) < _FEW:
             sizes = self.sizes
             return sum([sizes[number] for number in numbers.tolist()])
+        return int(self.sizes_of(numbers).sum())
+
+    def sizes_of(self, numbers: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return the most bytes that each of so many scalars takes in the file."""
         if len(self._size_of) < len(self.sizes):
             self._size_of = np.array(self.sizes, np.int64)
-        return int(self._size_of[numbers].sum())
+        return self._size_of[numbers]
 
     def name(self, name: Any, family: Any, scope: str) -> str:
         """Return the tag itself. Raises as ``tag_of``."""

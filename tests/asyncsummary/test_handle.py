@@ -5,7 +5,7 @@ import contextlib
 import math
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -72,7 +72,7 @@ calls = st.tuples(names, numbers, steps, st.sampled_from([None, None, "fam", 3])
 class Deaf(Lane):
     """A lane that never learns a tag."""
 
-    def learn(self, scope: str, name: str, number: int) -> None:
+    def learn(self, scope: str, numbers: Mapping[str, int]) -> None:
         pass
 
 

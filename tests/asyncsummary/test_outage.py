@@ -9,18 +9,26 @@ from typing import Any
 import pytest
 
 import asyncsummary as summary
+from asyncsummary import work
 from asyncsummary.config import Durability
 from asyncsummary.header import file_version
 from asyncsummary.journal import Attempt, Journal
 from asyncsummary.queue import Overflow
 from asyncsummary.spool import Spool
 from asyncsummary.spool_file import SpoolFile
+from asyncsummary.work import LARGEST_WORK
 from asyncsummary_storage import AccessDeniedError, Fault, When
 from tests.asyncsummary.test_spool import records
 from tests.support.writing import Bench
 
 AWAY = [Fault("append"), Fault("probe"), Fault("read")]
 SMALL = 64 << 10
+
+
+@pytest.fixture(params=[LARGEST_WORK, 400], autouse=True, ids=["whole", "divided"])
+def largest_work(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it also with batches that go out in many small appends."""
+    monkeypatch.setattr(work, "LARGEST_WORK", request.param)
 
 
 def files_in(root: Path) -> list[str]:

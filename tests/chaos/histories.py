@@ -17,13 +17,14 @@ from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from asyncsummary import CommitError, OpenError
+from asyncsummary import CommitError, OpenError, work
 from asyncsummary.batch import BatchPolicy
 from asyncsummary.commit import RetryPolicy
 from asyncsummary.config import WriterConfig
 from asyncsummary.handle import FileWriterHandle
 from asyncsummary.queue import Limits
 from asyncsummary.resource import WriterResource
+from asyncsummary.work import LARGEST_WORK
 from asyncsummary_storage import Growth, MemoryDisk, MemoryFolder
 from asyncsummary_storage.protocols import Terms
 from tests.chaos.report import Row, Section
@@ -85,10 +86,11 @@ class Histories(RuleBasedStateMachine):
         self.terms = TERMS["in place"]
         Histories.examples += 1
 
-    @initialize(terms=st.sampled_from(sorted(TERMS)))
-    def storage(self, terms: str) -> None:
-        """Choose how segments grow."""
+    @initialize(terms=st.sampled_from(sorted(TERMS)), largest=st.sampled_from([LARGEST_WORK, 100]))
+    def storage(self, terms: str, largest: int) -> None:
+        """Choose how segments grow, and whether what is taken from the queue goes out in one append or one by one."""
         self.terms = TERMS[terms]
+        work.LARGEST_WORK = largest
 
     # What happens
 
@@ -164,6 +166,7 @@ class Histories(RuleBasedStateMachine):
             assert not self.open
             self._run(self.director.arrive())
         finally:
+            work.LARGEST_WORK = LARGEST_WORK
             Histories.calls += self.director.calls
             Histories.struck += self.director.struck
             Histories.confirmed_in_all += len(self.confirmed)

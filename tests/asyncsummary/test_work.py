@@ -1,0 +1,88 @@
+"""What one append has: nothing is lost, doubled or moved by dividing it, and none is much larger than it may be."""
+
+import itertools
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncsummary import work as work_module
+from asyncsummary.columns import Batch, Columns, Deferred, Payload, event_size, pack_row
+from asyncsummary.tags import TagTable
+from asyncsummary.work import Work, divided
+
+LARGEST = 500
+
+
+@pytest.fixture(autouse=True)
+def largest() -> Iterator[None]:
+    """Small works, for small tests."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(work_module, "LARGEST_WORK", LARGEST)
+        yield
+
+
+def table() -> TagTable:
+    tags = TagTable()
+    for name in ("a", "b" * 30, "c" * 600):
+        tags.number(name, None, "")
+    return tags
+
+
+def work_of(items: list[int], tags: TagTable, taken_out: int = 0) -> Work:
+    """Return a work of a scalar for each number of a tag, and an event of so many bytes for each other number."""
+    columns = Columns()
+    for index, item in enumerate(items):
+        if item < len(tags):
+            columns.rows += pack_row(index, float(index), 0.5, item)
+        else:
+            columns.events.append((columns.scalars, Deferred(partial(str.encode, str(index)), item)))
+    batch = columns.batch()
+    size = tags.total(batch.tags) + sum(event_size(payload) for _, payload in batch.events)
+    count = len(batch) + taken_out
+    return Work(batch, count, count, size + 100 * taken_out, len(batch), ordered=True)
+
+
+def numbers(batch: Batch) -> list[int]:
+    """Return the indices of what is in a batch, in order."""
+    found: list[int] = []
+    done = 0
+    for place, payload in batch.events:
+        found += [*batch.steps[done:place].tolist(), _number(payload)]
+        done = place
+    found += batch.steps[done:].tolist()
+    return found
+
+
+def _number(payload: Payload) -> int:
+    assert isinstance(payload, Deferred)
+    return int(payload.encode())
+
+
+@given(st.lists(st.one_of(st.integers(0, 1), st.integers(0, 2), st.integers(3, 700)), max_size=60), st.integers(0, 3))
+def test_divided(items: list[int], taken_out: int) -> None:
+    """All are there, in order; counts and sizes add up to what the whole had; none is larger than it must be."""
+    tags = table()
+    whole = work_of(items, tags, taken_out)
+    count, room, size = whole.count, whole.room, whole.size
+    works = divided(whole, tags)
+    batches = [work.batch for work in works if work.batch is not None]
+    assert len(batches) == len(works)
+    assert [number for batch in batches for number in numbers(batch)] == list(range(len(items)))
+    assert (count, room, size) == tuple(sum(getattr(work, name) for work in works) for name in ("count", "room", "size"))
+    assert [work.kept for work in works] == [len(batch) for batch in batches]
+    if size > LARGEST:
+        sizes = [tags.total(batch.tags) + sum(event_size(payload) for _, payload in batch.events) for batch in batches]
+        assert all(one <= LARGEST or len(batch) == 1 for one, batch in zip(sizes, batches, strict=True))
+        assert all(first + second > LARGEST // 2 for first, second in itertools.pairwise(sizes))
+        assert all(len(batch) for batch in batches) or not items
+
+
+def test_a_small_one_stays_whole() -> None:
+    """Nothing is copied or cut without need."""
+    tags = table()
+    work = work_of([0, 1, 3], tags)
+    assert divided(work, tags) == [work]
+    assert divided(Work(None, 3, 0, 10_000, 3), tags)[0].size == 10_000
