@@ -1,27 +1,29 @@
-"""Which bytes is a batch in an event file? A scalar's record is written directly, all scalars of one layout at once.
+"""Which bytes is a batch in an event file? Scalars' records are written directly, thousands at once.
 
 ::
 
-    bytes  what                                             same for all records of a layout
-    8 + 4  payload length and its masked CRC                yes
-    1      0x09: Event.wall_time, 64 bit                    yes
-    8      wall_time, little-endian double                  no
-    1      0x10: Event.step, varint     } absent            yes
-    s      step                         } where step is 0   no
-    1 + v  0x2a: Event.summary, its length                  yes
-    1 + v  0x0a: Summary.value, its length                  yes
-    1 + v  0x0a: Value.tag, its length  } absent            yes
-    t      tag, UTF-8                   } where it is empty for one tag
-    1      0x15: Value.simple_value, 32 bit                 yes
-    4      value, little-endian float                       no
-    4      masked CRC of the payload                        no
+    bytes  what                                                  part
+    8 + 4  length n of the payload and its masked CRC            head: by n
+    1      0x09: Event.wall_time, 64 bit                         head
+    8      wall_time, little-endian double                       head: by row
+    1      0x10: Event.step, varint     } absent                 head
+    s      step                         } where step is 0        head: by row
+    1 + v  0x2a: Event.summary, its length                       tail: by tag
+    1 + v  0x0a: Summary.value, its length                       tail: by tag
+    1 + v  0x0a: Value.tag, its length  } absent                 tail: by tag
+    t      tag, UTF-8                   } where it is empty      tail: by tag
+    1      0x15: Value.simple_value, 32 bit                      tail
+    4      value, little-endian float                            tail: by row
+    4      masked CRC of the payload                             by row
 
-A *layout* is a pair of lengths (of the tag, of the step's varint). For each tag in it there is a *template*, the record with zeros
-where values go. A CRC is affine: that of a payload is that of its template, XOR one table entry for each byte that differs, where the
-table depends on the byte's distance from the end. So only 12 to 22 bytes of a record cost anything.
+Each record is a row of a matrix: its head ends, and its tail begins, at the same column in all rows. The tails come from templates, one for
+each tag, with zeros for the value; then bytes that differ are filled in by columns, and what is outside of a record is left out. A CRC is
+affine: that of a payload is that of as many zeros, XOR one table entry for each byte that is not zero, where the table depends on the
+byte's distance from the end. For a tail these are added up once. So only 12 to 22 bytes of a record cost anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import google_crc32c
@@ -34,6 +36,7 @@ from asyncsummary.records import FOOTER_BYTES, HEADER_BYTES, MASK_DELTA, frame, 
 
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint32]
+Counts = NDArray[np.int64]
 
 FEW = 24
 """Below so many scalars, protobuf does them one by one faster than numpy starts up."""
@@ -41,33 +44,56 @@ FEW = 24
 LONGEST_TEMPLATE_TAG = 512
 """Longer tags are left to protobuf; each byte of distance costs a table of 1 KiB."""
 
+_TIME_BYTES = 9
+_STEP_BYTES = 11
+_VALUE_BYTES = 4
+_HEAD = HEADER_BYTES + _TIME_BYTES + _STEP_BYTES
+_LONGEST_TAIL = LONGEST_TEMPLATE_TAG + 32
+_LONG = -1
+_WALL_TIME, _STEP = 0x09, 0x10
 _VARINT_LIMITS = np.array([1 << (7 * n) for n in range(1, 10)], np.uint64)
 _POLYNOMIAL = 0x82F63B78  # CRC-32C, bits reversed
 
 
-def encode(batch: Batch, tags: Sequence[bytes]) -> bytes:
-    """Return the records of a batch, in its order. ``tags`` are the encoded tags by number."""
-    if not batch.events:
-        return encode_scalars(batch, 0, batch.scalars, tags)
-    parts: list[bytes] = []
-    done = 0
-    for place, payload in batch.events:
-        event = payload.encode() if isinstance(payload, Deferred) else payload
-        parts += (encode_scalars(batch, done, place, tags), frame(event))
-        done = place
-    parts.append(encode_scalars(batch, done, batch.scalars, tags))
-    return b"".join(parts)
+class Encoder:
+    """Encodes batches of one tag table, ``tags`` by number, and keeps what it has worked out for each tag.
 
+    A call that was given up may still go on in a thread: two at once do no harm.
+    """
 
-def encode_scalars(batch: Batch, start: int, stop: int, tags: Sequence[bytes]) -> bytes:
-    """Return the records of the scalars from ``start`` up to ``stop``."""
-    if stop - start < FEW or not batch.times[start:stop].all():  # a wall_time of 0 is left out, so it has no layout
-        return _one_by_one(batch, start, stop, tags)
-    numbers = batch.tags[start:stop]
-    distinct = np.flatnonzero(np.bincount(numbers))
-    if max(len(tags[number]) for number in distinct.tolist()) > LONGEST_TEMPLATE_TAG:
-        return _one_by_one(batch, start, stop, tags)
-    return _all_at_once(batch, slice(start, stop), distinct, tags)
+    def __init__(self, tags: Sequence[bytes]) -> None:
+        self._tags = tags
+        self._templates = _Templates()
+
+    def encode(self, batch: Batch) -> bytes:
+        """Return the records of a batch, in its order."""
+        if not batch.events:
+            return self._scalars(batch, 0, batch.scalars)
+        parts: list[bytes] = []
+        done = 0
+        for place, payload in batch.events:
+            event = payload.encode() if isinstance(payload, Deferred) else payload
+            parts += (self._scalars(batch, done, place), frame(event))
+            done = place
+        parts.append(self._scalars(batch, done, batch.scalars))
+        return b"".join(parts)
+
+    def _scalars(self, batch: Batch, start: int, stop: int) -> bytes:
+        rows = slice(start, stop)
+        if stop - start < FEW or not batch.times[rows].all():  # a wall_time of 0 is left out, which no row here is made for
+            return self._one_by_one(batch, rows)
+        numbers = np.ascontiguousarray(batch.tags[rows])
+        if len(self._templates) < len(self._tags):
+            self._templates = self._templates.with_all(self._tags)
+        tails = self._templates.tails[numbers]
+        if tails.min() == _LONG:
+            return self._one_by_one(batch, rows)
+        return _Rows(self._templates, numbers, tails).records(batch.steps[rows], batch.values[rows], batch.times[rows])
+
+    def _one_by_one(self, batch: Batch, rows: slice) -> bytes:
+        columns = (batch.tags, batch.steps, batch.values, batch.times)
+        scalars = zip(*(column[rows].tolist() for column in columns), strict=True)
+        return frames(scalar_event(self._tags[number], step, value, time) for number, step, value, time in scalars)
 
 
 def scalar_event(tag: bytes, step: int, value: float, wall_time: float) -> bytes:
@@ -76,105 +102,126 @@ def scalar_event(tag: bytes, step: int, value: float, wall_time: float) -> bytes
     return Event(wall_time=wall_time, step=step, summary=summary).SerializeToString()
 
 
-def _one_by_one(batch: Batch, start: int, stop: int, tags: Sequence[bytes]) -> bytes:
-    columns = (batch.tags, batch.steps, batch.values, batch.times)
-    rows = zip(*(column[start:stop].tolist() for column in columns), strict=True)
-    return frames(scalar_event(tags[number], step, value, time) for number, step, value, time in rows)
+@dataclass(frozen=True, slots=True)
+class _Templates:
+    """By the number of a tag: its tail as a row, from column ``_HEAD`` on; how long that is; and what it changes in the payload's CRC."""
+
+    rows: Bytes = field(default_factory=lambda: np.zeros((0, _HEAD), np.uint8))
+    tails: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
+    crcs: Words = field(default_factory=lambda: np.zeros(0, np.uint32))
+
+    def __len__(self) -> int:
+        return len(self.tails)
+
+    def with_all(self, tags: Sequence[bytes]) -> "_Templates":
+        """Return the templates of these tags, of which the first are known."""
+        known, count = len(self), len(tags)
+        new = [_tail(tag) if len(tag) <= LONGEST_TEMPLATE_TAG else b"" for tag in tags[known:count]]
+        width = max(self.rows.shape[1], _HEAD + FOOTER_BYTES + max(map(len, new)))
+        rows = np.zeros((count, width), np.uint8)
+        rows[:known, : self.rows.shape[1]] = self.rows
+        for number, tail in enumerate(new, known):
+            rows[number, _HEAD : _HEAD + len(tail)] = np.frombuffer(tail, np.uint8)
+        tails = [len(tail) or _LONG for tail in new]
+        zeros = _tables().zeros
+        crcs = [int(google_crc32c.value(tail)) ^ int(zeros[len(tail)]) for tail in new]
+        return _Templates(rows, np.append(self.tails, tails).astype(np.int64), np.append(self.crcs, crcs).astype(np.uint32))
 
 
-def _all_at_once(batch: Batch, rows: slice, distinct: NDArray[np.intp], tags: Sequence[bytes]) -> bytes:
-    numbers = batch.tags[rows]
-    steps = batch.steps[rows].view(np.uint64)
-    step_lengths = np.where(steps == 0, 0, np.searchsorted(_VARINT_LIMITS, steps, side="right") + 1)
-    tag_lengths = np.zeros(int(distinct[-1]) + 1, np.int64)
-    tag_lengths[distinct] = [len(tags[number]) for number in distinct.tolist()]
-    layouts = tag_lengths[numbers] * 16 + step_lengths
-    present = np.flatnonzero(np.bincount(layouts)).tolist()
-    widths = {layout: _Layout.of(layout // 16, layout % 16).width for layout in present}
-    # Records of every layout go into rows of the same width, each in its place; then the padding is taken out.
-    padded = np.empty((len(numbers), max(widths.values())), np.uint8)
-    for layout in present:
-        chosen = np.flatnonzero(layouts == layout) if len(present) > 1 else np.arange(len(numbers))
-        records = _Layout.of(layout // 16, layout % 16).records(
-            numbers[chosen], steps[chosen], batch.values[rows][chosen], batch.times[rows][chosen], tags
-        )
-        padded[chosen, : widths[layout]] = records
-    if len(present) == 1:
-        return padded.tobytes()
-    width_of = np.zeros(max(present) + 1, np.int64)
-    width_of[present] = [widths[layout] for layout in present]
-    return padded[np.arange(padded.shape[1]) < width_of[layouts][:, None]].tobytes()
+def _tail(tag: bytes) -> bytes:
+    return scalar_event(tag, 0, 1.0, 1.0)[_TIME_BYTES:-_VALUE_BYTES] + bytes(_VALUE_BYTES)
 
 
-class _Layout:
-    """Writes the records of all scalars whose tags and steps have the same lengths."""
+class _Rows:
+    """Scalars on their way from numbers to bytes. Where all tails are of one length, that is one number instead of a column."""
 
-    def __init__(self, tag_length: int, step_length: int) -> None:
-        self._step_length = step_length
-        event = scalar_event(b"t" * tag_length, _step_of_length(step_length), 1.0, 1.0)
-        self._payload_length = len(event)
-        self.width = HEADER_BYTES + self._payload_length + FOOTER_BYTES
-        self._time = HEADER_BYTES + 1
-        self._step = HEADER_BYTES + 10
-        self._value = self.width - FOOTER_BYTES - 4
+    def __init__(self, templates: _Templates, numbers: NDArray[np.int32], tails: Counts) -> None:
+        longest = int(tails.max())
+        self._tails: Counts | int = longest if int(tails.min()) == longest else tails
+        self._matrix = templates.rows[:, : _HEAD + longest + FOOTER_BYTES][numbers]
+        self._crcs = templates.crcs[numbers]
 
-    @staticmethod
-    @lru_cache(maxsize=4096)
-    def of(tag_length: int, step_length: int) -> "_Layout":
-        return _Layout(tag_length, step_length)
+    def records(self, steps: Counts, values: NDArray[np.float32], times: NDArray[np.float64]) -> bytes:
+        """Return the records."""
+        unsigned = np.ascontiguousarray(steps).view(np.uint64)
+        lengths = _varint_lengths(unsigned)
+        time_bytes = _bytes_of(times.astype("<f8", copy=False), 8)
+        present = np.flatnonzero(np.bincount(lengths)).tolist()
+        if len(present) == 1:
+            self._fill_heads(slice(None), present[0], unsigned, time_bytes)
+        else:
+            for length in present:
+                chosen = np.flatnonzero(lengths == length)
+                self._fill_heads(chosen, length, unsigned[chosen], time_bytes[chosen])
+        self._fill_ends(_bytes_of(values.astype("<f4", copy=False), 4))
+        return self._cut_out(lengths if len(present) > 1 else present[0])
 
-    def records(
-        self,
-        numbers: NDArray[np.int32],
-        steps: NDArray[np.uint64],
-        values: NDArray[np.float32],
-        times: NDArray[np.float64],
-        tags: Sequence[bytes],
-    ) -> Bytes:
-        """Return one row of bytes for each scalar."""
-        distinct = np.flatnonzero(np.bincount(numbers))
-        row_of = np.zeros(int(distinct[-1]) + 1, np.intp)
-        row_of[distinct] = np.arange(len(distinct))
-        templates, template_crcs = self._templates([tags[number] for number in distinct.tolist()])
-        rows = row_of[numbers]
-        records = templates[rows]
-        crcs = template_crcs[rows]
-        self._fill(records, crcs, self._time, _bytes_of(times.astype("<f8", copy=False), 8))
-        self._fill(records, crcs, self._step, _varints(steps, self._step_length))
-        self._fill(records, crcs, self._value, _bytes_of(values.astype("<f4", copy=False), 4))
-        records[:, -FOOTER_BYTES:] = _bytes_of(_masked(crcs).astype("<u4", copy=False), 4)
-        return records
+    def _fill_heads(self, chosen: "slice | NDArray[np.intp]", step_length: int, steps: NDArray[np.uint64], times: Bytes) -> None:
+        """Write the heads of the rows whose steps are of one length, and follow with their CRCs."""
+        tables, matrix = _tables(), self._matrix
+        tails = self._tails if isinstance(self._tails, int) else self._tails[chosen]
+        before = _TIME_BYTES + _field(step_length)  # how many bytes of the payload come before the tail
+        start = _HEAD - before - HEADER_BYTES
+        varints = _varints(steps, step_length)
+        matrix[chosen, start : start + HEADER_BYTES] = tables.headers[tails + before]
+        matrix[chosen, start + HEADER_BYTES] = _WALL_TIME
+        matrix[chosen, start + HEADER_BYTES + 1 : start + HEADER_BYTES + _TIME_BYTES] = times
+        crcs = self._crcs[chosen] ^ tables.zeros[tails + before] ^ tables.changes[tails + before - 1, _WALL_TIME]
+        changes = tables.from_tail(tails)
+        for index in range(times.shape[1]):
+            crcs ^= changes(before - 2 - index, times[:, index])
+        if step_length:
+            matrix[chosen, _HEAD - step_length - 1] = _STEP
+            matrix[chosen, _HEAD - step_length : _HEAD] = varints
+            crcs ^= tables.changes[tails + step_length, _STEP]
+        for index in range(step_length):
+            crcs ^= changes(step_length - 1 - index, varints[:, index])
+        self._crcs[chosen] = crcs
 
-    def _templates(self, tags: Sequence[bytes]) -> tuple[Bytes, Words]:
-        made = [_template(tag, self._step_length) for tag in tags]
-        rows = np.frombuffer(b"".join(record for record, _ in made), np.uint8).reshape(len(tags), self.width)
-        return rows, np.array([crc for _, crc in made], np.uint32)
+    def _fill_ends(self, values: Bytes) -> None:
+        """Write the values and the CRCs that are then complete."""
+        for index in range(_VALUE_BYTES):
+            self._crcs ^= _tables().changes[_VALUE_BYTES - 1 - index][values[:, index]]
+        ends = np.concatenate((values, _bytes_of(_masked(self._crcs).astype("<u4", copy=False), FOOTER_BYTES)), axis=1)
+        count, width = self._matrix.shape
+        if isinstance(self._tails, int):
+            self._matrix[:, -ends.shape[1] :] = ends
+        else:
+            size = ends.shape[1]
+            windows = np.ndarray((self._matrix.size - size + 1,), f"V{size}", self._matrix, strides=(1,))  # one begins at each byte
+            windows[np.arange(count) * width + _HEAD + self._tails - _VALUE_BYTES] = ends.view(f"V{size}")[:, 0]
 
-    def _fill(self, records: Bytes, crcs: Words, column: int, content: Bytes) -> None:
-        """Put bytes where the templates have zeros, and follow with the CRCs."""
-        width = content.shape[1]
-        records[:, column : column + width] = content
-        for index in range(width):
-            distance = self.width - FOOTER_BYTES - 1 - (column + index)
-            crcs ^= _crc_table(distance)[content[:, index]]
+    def _cut_out(self, step_lengths: "Counts | int") -> bytes:
+        """Return what belongs to the records, without what is before and behind them in their rows."""
+        matrix, begins = self._matrix, 0
+        if isinstance(step_lengths, int):
+            begins = _start(step_lengths)
+            matrix = matrix[:, begins:]
+            if isinstance(self._tails, int):
+                return bytes(matrix.tobytes())
+        columns = np.arange(begins, self._matrix.shape[1])
+        inside = columns < np.broadcast_to(self._tails + _HEAD + FOOTER_BYTES, len(matrix))[:, None]
+        if not isinstance(step_lengths, int):
+            inside &= columns >= (_start(1) + 1 - step_lengths + (step_lengths == 0))[:, None]
+        return bytes(matrix[inside].tobytes())
 
 
-@lru_cache(maxsize=65536)
-def _template(tag: bytes, step_length: int) -> tuple[bytes, int]:
-    """Return a record with zeros for time, step and value, and the plain CRC of its payload."""
-    event = bytearray(scalar_event(tag, _step_of_length(step_length), 1.0, 1.0))
-    event[1:9] = bytes(8)
-    event[10 : 10 + step_length] = bytes(step_length)
-    event[-4:] = bytes(4)
-    payload = bytes(event)
-    return header(len(payload)) + payload + bytes(FOOTER_BYTES), int(google_crc32c.value(payload))
+def _field(step_length: int) -> int:
+    """Return how many bytes the step's field takes."""
+    return step_length + 1 if step_length else 0
 
 
-def _step_of_length(length: int) -> int:
-    """Return a step whose varint has that many bytes; 0 has none, negative ones have ten."""
-    if length == 0:
-        return 0
-    return -1 if length == 10 else 1 << (7 * (length - 1))
+def _start(step_length: int) -> int:
+    """Return the column at which a record begins."""
+    return _HEAD - HEADER_BYTES - _TIME_BYTES - _field(step_length)
+
+
+def _varint_lengths(steps: NDArray[np.uint64]) -> Counts:
+    """Return how many bytes the varint of each step has; 0 for a step of 0, which is left out."""
+    lowest, highest = (int(np.searchsorted(_VARINT_LIMITS, bound, side="right")) for bound in (steps.min(), steps.max()))
+    if lowest == highest and steps.min():
+        return np.full(len(steps), lowest + 1)
+    return np.where(steps == 0, 0, np.searchsorted(_VARINT_LIMITS, steps, side="right") + 1)
 
 
 def _varints(steps: NDArray[np.uint64], length: int) -> Bytes:
@@ -194,26 +241,35 @@ def _masked(crcs: Words) -> Words:
     return rotated + np.uint32(MASK_DELTA)
 
 
-@lru_cache(maxsize=LONGEST_TEMPLATE_TAG + 64)
-def _crc_table(distance: int) -> Words:
-    """Return what each value of a byte, so far from the end, changes in a CRC-32C."""
-    if distance == 0:
-        return _byte_table()
-    nearer = _crc_table(distance - 1) if distance % 64 else _advanced(_crc_table(distance - 64), 63)
-    return _advanced(nearer, 1)
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """``changes[d, b]``: what a byte ``b`` that is ``d`` bytes from the end changes in a CRC-32C. By the payload's length: ``zeros``, the
+    CRC of so many zeros, and ``headers``, the record's first bytes."""
 
+    changes: Words
+    zeros: Words
+    headers: Bytes
 
-def _advanced(table: Words, zeros: int) -> Words:
-    """Return the CRC changes after so many more zero bytes."""
-    first = _byte_table()
-    for _ in range(zeros):
-        table = first[table & np.uint32(0xFF)] ^ (table >> np.uint32(8))
-    return table
+    def from_tail(self, tails: "Counts | int") -> "Callable[[int, Bytes], Words]":
+        """Return what says of a column of bytes, so many places before tails of these lengths, what they change."""
+        if isinstance(tails, int):
+            nearest = self.changes[tails:]
+            return lambda places, content: nearest[places][content]
+        flat, bases = self.changes.reshape(-1), tails * 256
+        return lambda places, content: flat[places * 256 :][bases + content]
 
 
 @lru_cache(maxsize=1)
-def _byte_table() -> Words:
+def _tables() -> _Tables:
+    longest = _TIME_BYTES + _STEP_BYTES + _LONGEST_TAIL
     table = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         table = np.where(table & np.uint32(1), (table >> np.uint32(1)) ^ np.uint32(_POLYNOMIAL), table >> np.uint32(1))
-    return table.astype(np.uint32)
+    changes = np.empty((longest, 256), np.uint32)
+    changes[0] = table
+    for distance in range(1, longest):
+        nearer = changes[distance - 1]
+        changes[distance] = table[nearer & np.uint32(0xFF)] ^ (nearer >> np.uint32(8))
+    zeros = np.array([google_crc32c.value(bytes(length)) for length in range(longest + 1)], np.uint32)
+    headers = np.frombuffer(b"".join(map(header, range(longest + 1))), np.uint8).reshape(-1, HEADER_BYTES)
+    return _Tables(changes, zeros, headers)

@@ -12,7 +12,7 @@ from asyncsummary.appender import Appender, Unfinished
 from asyncsummary.batch import Waiting, due_in
 from asyncsummary.columns import Batch
 from asyncsummary.config import Durability, WriterConfig
-from asyncsummary.encode import encode
+from asyncsummary.encode import Encoder
 from asyncsummary.journal import Attempt
 from asyncsummary.late_run import LateRun
 from asyncsummary.order import LatePolicy, StepTracker, by_step
@@ -53,6 +53,7 @@ class Outflow:
         self._tags = tags
         self._counters = counters
         self._appender = appender
+        self._encoder = Encoder(tags.encoded)
         self._tracker = StepTracker(config.late_steps)
         self._told_late: set[int] = set()
         self._behind: deque[Work] = deque()
@@ -212,9 +213,9 @@ class Outflow:
         parts = []
         for piece in batch.pieces(_ENCODE_SCALARS):
             if piece.takes_time:
-                parts.append(await asyncio.to_thread(encode, piece, self._tags.encoded))
+                parts.append(await asyncio.to_thread(self._encoder.encode, piece))
             else:
-                parts.append(encode(piece, self._tags.encoded))
+                parts.append(self._encoder.encode(piece))
                 await asyncio.sleep(0)
         return parts
 

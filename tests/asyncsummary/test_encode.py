@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asyncsummary import encode as encoding
 from asyncsummary.columns import Batch
-from asyncsummary.encode import encode, scalar_event
+from asyncsummary.encode import Encoder, scalar_event
 from asyncsummary.protos import Event
 from asyncsummary.records import frame, scan
 from tests.support.golden import GOLDEN_EVENTS
@@ -21,6 +21,10 @@ steps = st.one_of(st.sampled_from([*varint_edges, 2**63 - 1, -(2**63)]), st.inte
 values = st.one_of(st.floats(width=32), st.sampled_from([0.0, -0.0, math.nan, math.inf, -math.inf]))
 times = st.one_of(st.floats(1.6e9, 2.0e9), st.floats(allow_nan=False), st.just(0.0))
 rows = st.tuples(st.integers(0, len(TAGS) - 1), steps, values, times)
+
+
+def encode(batch: Batch, tags: list[bytes]) -> bytes:
+    return Encoder(tags).encode(batch)
 
 
 def batch_of(found: list[tuple[int, int, float, float]], events: tuple[tuple[int, bytes], ...] = ()) -> Batch:
