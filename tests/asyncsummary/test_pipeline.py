@@ -676,7 +676,7 @@ async def test_a_dead_task_fails_everybody(monkeypatch: pytest.MonkeyPatch) -> N
     def broken(*args: object) -> bytes:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(outflow_module, "encode", broken)
+    monkeypatch.setattr(outflow_module.Encoder, "encode", broken)
     for step in range(3):
         await writer.scalar("t", 1.0, step)
     blocked = asyncio.create_task(writer.scalar("t", 1.0, 3))
@@ -853,7 +853,7 @@ async def test_the_moment_of_death(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(memory.MemoryFolder, "close", slow_close)
-    monkeypatch.setattr(outflow_module, "encode", broken)
+    monkeypatch.setattr(outflow_module.Encoder, "encode", broken)
     await writer.scalar("t", 1.0, 1)
     with pytest.raises(PipelineError):
         await writer.flush()
