@@ -10,8 +10,8 @@ import pytest
 
 import asyncsummary as summary
 import asyncsummary_storage.memory as memory
+from asyncsummary import encode as encode_module
 from asyncsummary import looking as looking_module
-from asyncsummary import outflow as outflow_module
 from asyncsummary.config import ForeignWriter
 from asyncsummary.errors import CommitError, FlushTimeoutError, OpenError, PipelineError, QueueFullError, WriterClosedError
 from asyncsummary.order import LatePolicy
@@ -676,7 +676,7 @@ async def test_a_dead_task_fails_everybody(monkeypatch: pytest.MonkeyPatch) -> N
     def broken(*args: object) -> bytes:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(outflow_module.Encoder, "encode", broken)
+    monkeypatch.setattr(encode_module.Encoder, "encode", broken)
     for step in range(3):
         await writer.scalar("t", 1.0, step)
     blocked = asyncio.create_task(writer.scalar("t", 1.0, 3))
@@ -853,7 +853,7 @@ async def test_the_moment_of_death(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(memory.MemoryFolder, "close", slow_close)
-    monkeypatch.setattr(outflow_module.Encoder, "encode", broken)
+    monkeypatch.setattr(encode_module.Encoder, "encode", broken)
     await writer.scalar("t", 1.0, 1)
     with pytest.raises(PipelineError):
         await writer.flush()
