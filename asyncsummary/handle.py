@@ -12,7 +12,7 @@ from asyncsummary.lane import PLAIN_TYPES
 from asyncsummary.resource import WriterResource
 from asyncsummary.scopes import Scope, current_name_scope
 from asyncsummary.stats import WriterStats
-from asyncsummary.steps import GlobalStep, checked_step, default_step, set_step
+from asyncsummary.steps import GlobalStep, checked_step, current_step, default_step, set_step
 from asyncsummary.values.audio import audio_batch
 from asyncsummary.values.histogram import histogram_content
 from asyncsummary.values.image import image_batch
@@ -38,9 +38,11 @@ class FileWriterHandle(SummaryWriter):
         # Most scalars need nothing but this; for all others, and to say what is wrong, there is the resource.
         wall_time = _wall_time()
         lane = self._lane
-        if type(value) in PLAIN_TYPES and family is None and step is not None and _thread() == lane.thread and lane.is_running():
+        if type(value) in PLAIN_TYPES and _thread() == lane.thread and lane.is_running():
             try:
-                row = pack_row(step, wall_time, value, lane.numbers[_name_scope()][tag])
+                scope = _name_scope()
+                number = lane.numbers[scope if family is None else (scope, family)][tag]
+                row = pack_row(current_step() if step is None else step, wall_time, value, number)
             except Exception:
                 pass
             else:

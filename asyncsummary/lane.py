@@ -25,7 +25,9 @@ _NO_THREAD = 0  # no thread has this number
 
 
 class Lane:
-    """The tags that were accepted before, by scope and name, and where rows may be appended now. ``FileWriterHandle.scalar`` does so.
+    """The numbers of tags that were accepted before, by scope (and family, if there is one) and name; and where rows may be appended now.
+
+    ``FileWriterHandle.scalar`` appends them.
 
     A tag is let in here when ``queue`` has counted one scalar of it, so that the queue knows of its size.
     """
@@ -33,7 +35,7 @@ class Lane:
     __slots__ = ("is_running", "numbers", "queue", "thread")
 
     def __init__(self) -> None:
-        self.numbers: dict[str, dict[str, int]] = {}
+        self.numbers: dict[str | tuple[str, str], dict[str, int]] = {}
         self.queue: OpenRows = _Closed()
         self.thread = _NO_THREAD
         self.is_running: Callable[[], bool] = bool
@@ -46,6 +48,12 @@ class Lane:
         """Let nothing in."""
         self.queue, self.thread, self.is_running = _Closed(), _NO_THREAD, bool
 
-    def learn(self, scope: str, numbers: Mapping[str, int]) -> None:
-        """Let tags in, each by the name that it was given in that scope."""
-        self.numbers.setdefault(scope, {}).update(numbers)
+    def known(self, scope: str, family: object) -> Mapping[str, int]:
+        """Return the numbers of the tags in that scope and family, by name."""
+        if family is not None and not isinstance(family, str):
+            return {}
+        return self.numbers.get(scope if family is None else (scope, family), {})
+
+    def learn(self, scope: str, family: str | None, numbers: Mapping[str, int]) -> None:
+        """Let tags in, each by the name that it was given in that scope and family."""
+        self.numbers.setdefault(scope if family is None else (scope, family), {}).update(numbers)

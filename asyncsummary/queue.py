@@ -139,10 +139,10 @@ class SummaryQueue:
         self._renew()
 
     def reserve_now(self, size: int, count: int = 1) -> bool:
-        """Reserve room for ``count`` summaries if there is some at once, without unfairness to anybody."""
+        """Reserve room for ``count`` summaries if there is some at once, without unfairness to anybody. Put them in at once, too."""
         self._count()
         if size <= self._free_bytes and count <= self._free_summaries and self._accepted < self._turn_at and not self._callers:
-            self._take(count, size)
+            self._occupy(count, size)
             return True
         return False
 
@@ -159,6 +159,7 @@ class SummaryQueue:
             await asyncio.sleep(0)
             self._count()
         if not self._callers and self._take_room(count, size):
+            self._renew()
             return True
         self.is_crowded = True
         self._wake()
@@ -181,7 +182,8 @@ class SummaryQueue:
 
     def take_room_anyway(self, size: int, count: int = 1) -> None:
         """Reserve room, also where there is none: for what had room elsewhere before."""
-        self._take(count, size)
+        self._occupy(count, size)
+        self._renew()
 
     def unreserve(self, size: int, count: int = 1) -> None:
         """Give back room of what was not put in after all."""
@@ -248,7 +250,7 @@ class SummaryQueue:
             self._counted_rows += count
             self._accepted += count
             self._waiting_bytes += size
-            self._take(count, size)
+            self._occupy(count, size)
 
     def _put(self, count: int, size: int) -> None:
         before = self._accepted
@@ -273,16 +275,15 @@ class SummaryQueue:
 
     # Room
 
-    def _take(self, count: int, size: int) -> None:
+    def _occupy(self, count: int, size: int) -> None:
         self._free_bytes -= size
         self._free_summaries -= count
-        self._renew()
 
     def _take_room(self, count: int, size: int) -> bool:
         is_empty = self._free_summaries == self.limits.summaries
         if not is_empty and not self._fits(count, size):
             return False
-        self._take(count, size)
+        self._occupy(count, size)
         return True
 
     def _give_back(self, count: int, size: int) -> None:
@@ -318,10 +319,11 @@ class SummaryQueue:
         if dropped:
             self.settled += dropped
             self._on_drop(dropped)
-        if self._take_room(count, size):
-            return True
-        self._on_drop(count)
-        return False
+        found = self._take_room(count, size)
+        self._renew()
+        if not found:
+            self._on_drop(count)
+        return found
 
     def _fits(self, count: int, size: int) -> bool:
         return size <= self._free_bytes and count <= self._free_summaries
@@ -336,5 +338,5 @@ class SummaryQueue:
         waiting.events = [(max(0, place - scalars), payload) for place, payload in waiting.events[len(first) :]]
         self._counted_rows -= scalars
         self._waiting_bytes -= freed
-        self._take(-len(first) - scalars, -freed)
+        self._occupy(-len(first) - scalars, -freed)
         return len(first) + scalars

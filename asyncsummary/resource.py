@@ -68,8 +68,7 @@ class WriterResource:
         if not pipeline.queue.reserve_now(size) and not await pipeline.reserve(size):
             return False
         pipeline.queue.put_scalar(number, step, value, wall_time, size)
-        if family is None:
-            self.lane.learn(scope, {name: number})
+        self.lane.learn(scope, family, {name: number})
         return True
 
     async def scalars(self, values: Any, step: Any, family: Any) -> bool:
@@ -81,7 +80,7 @@ class WriterResource:
         if not isinstance(values, Mapping):
             raise InvalidTypeError(f"values: must map tags to numbers, got {values!r:.60} of type {type(values).__name__}")
         at = current_step() if step is None else as_step(step, next(iter(values), None))
-        known = self.lane.numbers.get(scope, {}) if family is None else {}
+        known = self.lane.known(scope, family)
         sizes = self._tags.sizes
         new: dict[str, int] = {}
         rows = []
@@ -95,8 +94,8 @@ class WriterResource:
             rows.append(pack_row(at, wall_time, value, number))
             size += sizes[number]
         accepted = await self._accept_rows(pipeline, b"".join(rows), len(rows), size)
-        if new and accepted and family is None:
-            self.lane.learn(scope, new)
+        if new and accepted:
+            self.lane.learn(scope, family, new)
         return accepted
 
     async def scalar_series(self, name: Any, values: Any, steps: Any, wall_times: Any, family: Any) -> bool:

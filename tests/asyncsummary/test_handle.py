@@ -72,7 +72,7 @@ calls = st.tuples(names, numbers, steps, st.sampled_from([None, None, "fam", 3])
 class Deaf(Lane):
     """A lane that never learns a tag."""
 
-    def learn(self, scope: str, numbers: Mapping[str, int]) -> None:
+    def learn(self, scope: str, family: str | None, numbers: Mapping[str, int]) -> None:
         pass
 
 
@@ -299,6 +299,14 @@ async def test_scalars_are_checked_before_any_is_accepted(values: Any, step: Any
             await writer.scalars(values, step)
         await writer.scalars({"a": 2.0}, 2)
     assert bench.scalars() == [("a", 2, 2.0)]
+
+
+async def test_scalars_of_a_bad_family() -> None:
+    """The error is ours, for whatever is no str."""
+    async with Bench().writer() as writer:
+        for family in (3, ["f"]):
+            with pytest.raises(summary.InvalidTypeError, match="family of tag 'a'"):
+                await writer.scalars({"a": 1.0}, 1, cast(Any, family))
 
 
 async def test_scalars_find_room_together() -> None:
