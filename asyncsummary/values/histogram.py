@@ -1,11 +1,10 @@
-"""How do many numbers become a histogram? By the 1,551 bucket limits of tf.contrib.summary.
+"""How do many numbers become a histogram? Counted by bucket, and summed up, as tf.contrib.summary does.
 
-The positive limits begin at 1e-12 and grow by a tenth up to 1e20; then comes the largest double. The negative ones mirror them, and 0.0
-stands between. A value belongs to the first limit that is above it. Runs of empty buckets are merged into one.
+Numbers are looked at in chunks that stay in the processor's cache, so that little memory is needed beside the values. Both sums are made
+one value after the other, from 0.0, in double: numpy's own sum would round otherwise. Runs of empty buckets are merged into one.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.protos import HistogramProto, Summary, Value
 from asyncsummary.values.array import as_array, is_real
+from asyncsummary.values.buckets import LARGEST, buckets_of, limits_of_buckets
 
-LARGEST = float(np.finfo(np.float64).max)
+_CHUNK = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def histogram_content(value: Any, tag: str) -> HistogramContent:
     array = as_array(value, tag)
     if not is_real(array):
         raise InvalidTypeError(f"values of tag {tag!r}: must be real numbers, got dtype {array.dtype}", tag)
-    flat = np.array(array, copy=True).reshape(-1)
+    flat = _as_double(array) if array.dtype == np.longdouble else array.flatten()
     if flat.dtype.kind not in "iu":
         finite = np.isfinite(flat)
         if not finite.all():
@@ -56,44 +56,49 @@ def histogram_content(value: Any, tag: str) -> HistogramContent:
 
 def histogram_proto(values: NDArray[Any]) -> HistogramProto:
     """Return the histogram of finite real numbers, of which there may be none."""
-    doubles = values.astype(np.float64)
-    if not doubles.size:
+    if not values.size:
         return HistogramProto(min=LARGEST, max=-LARGEST, bucket_limit=[LARGEST], bucket=[0.0])
-    limits, counts = _merged(limits_of_buckets(), _counts(doubles))
-    with np.errstate(over="ignore"):
-        # Summed one after the other, as the original does; numpy's own sum would round otherwise.
-        total, squares = float(np.cumsum(doubles)[-1]), float(np.cumsum(doubles * doubles)[-1])
+    limits = limits_of_buckets()
+    counts = np.zeros(len(limits), np.intp)
+    lowest, highest, sums = np.inf, -np.inf, np.complex128(0)
+    with np.errstate(all="ignore"):
+        for start in range(0, values.size, _CHUNK):
+            doubles = values[start : start + _CHUNK].astype(np.float64)
+            counts += np.bincount(buckets_of(doubles), minlength=len(limits))
+            # Of 0.0 and -0.0, the first one is kept: by argmin, and by min and max of two.
+            lowest, highest = min(lowest, doubles[doubles.argmin()]), max(highest, doubles[doubles.argmax()])
+            sums = _added(sums, doubles)
+    used_limits, used_counts = _merged(limits, counts)
     return HistogramProto(
-        min=float(doubles.min()),
-        max=float(doubles.max()),
-        num=float(doubles.size),
-        sum=total,
-        sum_squares=squares,
-        bucket_limit=limits.tolist(),
-        bucket=counts.tolist(),
+        min=float(lowest),
+        max=float(highest),
+        num=float(values.size),
+        sum=float(sums.real),
+        sum_squares=float(sums.imag),
+        bucket_limit=used_limits.tolist(),
+        bucket=used_counts.tolist(),
     )
 
 
-@lru_cache(maxsize=1)
-def limits_of_buckets() -> NDArray[np.float64]:
-    """Return the 1,551 upper limits, ascending."""
-    positive = []
-    limit = 1e-12
-    while limit < 1e20:
-        positive.append(limit)
-        limit *= 1.1
-    positive.append(LARGEST)
-    return np.array([*(-limit for limit in reversed(positive)), 0.0, *positive])
+def _as_double(array: NDArray[Any]) -> NDArray[np.float64]:
+    with np.errstate(all="ignore"):
+        return array.astype(np.float64).reshape(-1)
 
 
-def _counts(doubles: NDArray[np.float64]) -> NDArray[np.float64]:
-    limits = limits_of_buckets()
-    buckets = np.searchsorted(limits, doubles, side="right")
-    buckets = np.minimum(buckets, len(limits) - 1)  # the largest double itself belongs to the last bucket
-    return np.bincount(buckets, minlength=len(limits)).astype(np.float64)
+def _added(sums: np.complex128, doubles: NDArray[np.float64]) -> np.complex128:
+    """Add the numbers to the real part, and their squares to the imaginary one.
+
+    Each addition has to wait for the one before it; the two parts of a complex number are added side by side.
+    """
+    terms = np.empty(doubles.size + 1, np.complex128)
+    terms[0] = sums
+    terms.real[1:] = doubles
+    np.multiply(doubles, doubles, out=terms.imag[1:])
+    total: np.complex128 = np.add.accumulate(terms)[-1]
+    return total
 
 
-def _merged(limits: NDArray[np.float64], counts: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _merged(limits: NDArray[np.float64], counts: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Keep the buckets that are used, and of each run of empty ones the last."""
     used = counts > 0
     followed_by_used = np.append(used[1:], True)
