@@ -5,7 +5,6 @@ uint8 pixels go in as they are. Of float32 and float16 images, each is scaled by
 pixel with anything non-finite in it gets the bad colour.
 """
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +15,7 @@ from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.protos import Image, Summary, Value
 from asyncsummary.values.array import as_array, python_kind
 from asyncsummary.values.limits import at_least_one
-
-Pixels = NDArray[np.uint8]
+from asyncsummary.values.png import Pixels, png
 
 DEFAULT_BAD_COLOR = (255, 0, 0, 255)
 _CHANNELS = (1, 3, 4)
@@ -78,22 +76,15 @@ def to_uint8(image: NDArray[Any], bad_color: Pixels) -> Pixels:
     """Return one image's pixels, scaled if it is float."""
     if image.dtype == np.uint8:
         return image
-    good = np.isfinite(image).all(axis=2)
+    finite = np.isfinite(image)
+    if finite.all():
+        return _scaled(image)
+    good = finite.all(axis=2)
     pixels: Pixels = np.empty(image.shape, np.uint8)
     pixels[~good] = bad_color
     if good.any():
         pixels[good] = _scaled(image[good])
     return pixels
-
-
-def png(pixels: Pixels) -> bytes:
-    """Return one image as PNG, 8 bits a channel."""
-    from PIL import Image as PillowImage
-
-    flat = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
-    stream = io.BytesIO()
-    PillowImage.fromarray(np.ascontiguousarray(flat)).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def _scaled(finite: NDArray[Any]) -> Pixels:
