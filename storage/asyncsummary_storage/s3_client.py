@@ -101,9 +101,7 @@ async def _import_s3fs() -> Any:
 
 def _prepared_session(options: Mapping[str, Any]) -> Any:
     """Return a session that has read botocore's descriptions of S3: 50 ms of JSON, which it would else read on the event loop."""
-    from aiobotocore.session import AioSession
-
-    session = AioSession(**options)
+    session = importlib.import_module("aiobotocore.session").AioSession(**options)
     loader = session.get_component("data_loader")
     for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
         loader.load_data(name)
