@@ -29,6 +29,10 @@ LARGEST_REWRITTEN = 8 * MIB
 """Bounds the memory that holds a segment which is rewritten, and the bytes that one small flush sends again."""
 LARGEST_EXTENDED = 512 * MIB
 """The storage copies that much per flush at the most: a second or two."""
+BIG_BATCH = 4 * MIB
+BIG_BATCH_OF_RUN = 20
+"""A batch of so many bytes, and of such a share of the run, begins a segment of its own rather than extend one: one request instead of two to
+four, and nothing is copied. As runs grow it becomes rarer, so these are tens of segments at the most, too."""
 LARGEST_IN_PLACE = 1024 * MIB
 SMALLEST_IN_PLACE = 256 * MIB
 """Segments that grow in place roll only so that a resume, which scans the last one, does not take minutes."""
@@ -74,7 +78,8 @@ def place(segment: Open, incoming: int, run_bytes: int, terms: Terms, largest: i
     if terms.growth is Growth.IN_PLACE:
         return Placement.APPEND
     if terms.extend_from is not None and segment.size >= terms.extend_from:
-        return Placement.EXTEND
+        is_big = incoming >= BIG_BATCH and incoming * BIG_BATCH_OF_RUN >= run_bytes
+        return Placement.ROLL if is_big else Placement.EXTEND
     return Placement.REWRITE
 
 

@@ -8,7 +8,7 @@ from asyncsummary.columns import Batch, event_size
 from asyncsummary.journal import Attempt
 from asyncsummary.tags import TagTable
 
-LARGEST_WORK = 8 << 20
+LARGEST_WORK = 16 << 20
 """Bounds the memory that holds encoded records. A single summary may be larger."""
 
 
@@ -37,9 +37,9 @@ class Work:
 
 def divided(work: Work, tags: TagTable) -> list[Work]:
     """Return an ordered work as works of ``LARGEST_WORK`` at the most. What was taken out of the batch counts with the first."""
-    largest = LARGEST_WORK
-    if work.batch is None or work.size <= largest or len(work.batch) < 2:
+    if work.batch is None or work.size <= LARGEST_WORK or len(work.batch) < 2:
         return [work]
+    largest = work.size // -(-work.size // LARGEST_WORK) + 1  # of about the same size, rather than full ones and a rest
     works = []
     for batch in _cut(work.batch, tags, largest):
         size = tags.total(batch.tags) + sum(event_size(payload) for _, payload in batch.events)
