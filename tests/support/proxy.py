@@ -1,5 +1,6 @@
-"""A proxy before a storage server that loses requests and replies when told to."""
+"""A proxy before a storage server that loses requests and replies when told to, and takes its time."""
 
+import asyncio
 import enum
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -23,6 +24,8 @@ class FaultProxy:
     """Passes everything on to ``upstream`` but the next requests of a method for which there is a loss."""
 
     upstream: str
+    delay_seconds: float = 0.0
+    """How long each request waits here."""
     losses: dict[str, list[Loss]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     sent_bytes: int = 0
@@ -60,6 +63,8 @@ class FaultProxy:
         waiting = self.losses.get(request.method)
         loss = waiting.pop(0) if waiting else None
         body = await request.read()
+        if self.delay_seconds:
+            await asyncio.sleep(self.delay_seconds)
         self.sent_bytes += len(body)
         if loss is Loss.REQUEST:
             return self._reset(request)
