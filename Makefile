@@ -8,7 +8,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN   := PYTHONPATH= $(BIN)/python
 
-.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow chaos check format cov bench append-cost late-steps docs build clean
+.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow chaos check format cov bench bench-quick append-cost late-steps docs build clean
 
 help:
 	@echo 'make demo        train on real data and log it to runs/ (or LOGDIR=s3://bucket/runs, gs://bucket/runs)'
@@ -19,7 +19,9 @@ help:
 	@echo 'make check       formatting, lint, types, import rules'
 	@echo 'make append-cost     what flushes cost on a bucket, into docs/append_cost.md'
 	@echo 'make late-steps      what TensorBoard shows of late steps, into docs/late_steps.md'
-	@echo 'make cov bench docs build clean'
+	@echo 'make bench       how fast it is beside its peers, into docs/benchmarks.md (15 minutes; installs 5.5 GB once)'
+	@echo 'make bench-quick     the same in 2 minutes, to the terminal (ARGS="--rows 1,3 --peers none")'
+	@echo 'make cov docs build clean'
 
 $(READY): pyproject.toml Makefile
 	@test -x $(BIN)/python || if command -v uv >/dev/null; then uv venv -q --seed --python $(PYTHON) $(VENV); else $(PYTHON) -m venv $(VENV); fi
@@ -76,8 +78,12 @@ format: $(READY)
 cov: $(READY)
 	@$(RUN) -m pytest -q --cov --cov-report=term-missing:skip-covered $(ARGS)
 
+# Beside TensorFlow, torch and others, which are installed in .venv-bench-* (once, 5.5 GB); then it takes less than 15 minutes.
 bench: $(READY)
-	@$(RUN) benchmarks/scalars.py
+	@$(RUN) -m benchmarks --report docs $(ARGS)
+
+bench-quick: $(READY)
+	@$(RUN) -m benchmarks --quick $(ARGS)
 
 append-cost: $(READY)
 	@$(RUN) -m benchmarks.append_cost --report docs/append_cost.md
