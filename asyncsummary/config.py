@@ -58,7 +58,7 @@ class WriterConfig:
     session_start: bool = True
     """Whether a new run begins with a SessionLog START."""
     storage_options: Mapping[str, Any] = field(default_factory=dict)
-    batch: BatchPolicy = field(default_factory=lambda: BatchPolicy(10, 120.0, MAX_PENDING_BYTES // 4))
+    batch: BatchPolicy = field(default_factory=lambda: BatchPolicy(10, 120.0, MAX_PENDING_BYTES // 8))
     max_segment_bytes: int | None = None
     """The user's own limit of a segment's size; the planner may stay below it."""
     spool_root: Path | None = None
@@ -120,7 +120,7 @@ def make_config(
         resume=resume,
         session_start=session_start,
         storage_options=options,
-        batch=BatchPolicy(count, millis / 1000, max(1, pending // 4), first_at_once),
+        batch=BatchPolicy(count, millis / 1000, max(1, pending // 8), first_at_once),
         max_segment_bytes=None if max_segment_bytes is None else _whole("max_segment_bytes", max_segment_bytes, at_least=64 * KIB),
         spool_root=root,
         max_spool_bytes=_whole("max_spool_bytes", max_spool_bytes, at_least=1),

@@ -242,7 +242,9 @@ class Pipeline:
         """Commit batch after batch, until closing finds nothing left."""
         while True:
             if self._outflow.work is None:
+                self.queue.be_busy(False)
                 await self._until_due()
+                self.queue.be_busy(True)
                 await self._outflow.next_work()
             if self._outflow.work is not None:
                 await self._send()

@@ -31,8 +31,8 @@ LARGEST_EXTENDED = 512 * MIB
 """The storage copies that much per flush at the most: a second or two."""
 BIG_BATCH = 4 * MIB
 BIG_BATCH_OF_RUN = 20
-"""A batch of so many bytes, and of such a share of the run, begins a segment of its own rather than extend one: one request instead of two to
-four, and nothing is copied. As runs grow it becomes rarer, so these are tens of segments at the most, too."""
+"""A batch of so many bytes, and of such a share of the run, begins a segment of its own rather than extend one: one request instead of
+two to four, and nothing is copied. As runs grow it becomes rarer, so these are tens of segments at the most, too."""
 LARGEST_IN_PLACE = 1024 * MIB
 SMALLEST_IN_PLACE = 256 * MIB
 """Segments that grow in place roll only so that a resume, which scans the last one, does not take minutes."""

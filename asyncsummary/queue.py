@@ -26,6 +26,9 @@ FAIR_TURN = 65_536
 """A caller in a tight loop lets other tasks run when so many summaries wait. Fewer would cost throughput, and split the batches in which
 steps are put in order."""
 
+BUSY_TURN = 4096
+"""Or when so many came, while a batch is being encoded or is on its way: that goes on only when the caller lets it."""
+
 
 class Overflow(enum.Enum):
     """What a write does when the queue is full."""
@@ -99,7 +102,7 @@ class SummaryQueue:
         self._waiting_bytes = 0
         self._free_summaries = limits.summaries
         self._free_bytes = limits.bytes
-        self._turn_at = FAIR_TURN
+        self._turn = self._turn_at = FAIR_TURN
         self._callers: deque[_Caller] = deque()
         self._trouble: Exception | None = None
         self._is_shut = False
@@ -133,6 +136,12 @@ class SummaryQueue:
         self._wake_at = number
         self._renew()
 
+    def be_busy(self, busy: bool) -> None:
+        """Say whether the pipeline has work that goes on only while callers let it."""
+        self._turn = BUSY_TURN if busy else FAIR_TURN
+        self._turn_at = min(self._turn_at, self.accepted + BUSY_TURN) if busy else self.accepted + FAIR_TURN
+        self._renew()
+
     def shut(self) -> None:
         """From now on, let nothing in without a reservation."""
         self._is_shut = True
@@ -155,7 +164,7 @@ class SummaryQueue:
         """
         self._count()
         if self._accepted >= self._turn_at:
-            self._turn_at = self._accepted + FAIR_TURN
+            self._turn_at = self._accepted + self._turn
             await asyncio.sleep(0)
             self._count()
         if not self._callers and self._take_room(count, size):
@@ -214,7 +223,7 @@ class SummaryQueue:
         self.rows = self.waiting.rows
         self._counted_rows = self._waiting_bytes = 0
         self.is_crowded = False
-        self._turn_at = self._accepted + FAIR_TURN
+        self._turn_at = self._accepted + self._turn
         self._renew()
         return batch, size
 

@@ -36,10 +36,11 @@ class Work:
 
 
 def divided(work: Work, tags: TagTable) -> list[Work]:
-    """Return an ordered work as works of ``LARGEST_WORK`` at the most. What was taken out of the batch counts with the first."""
+    """Return an ordered work as works of about ``LARGEST_WORK`` at the most. What was taken out of the batch counts with the first."""
     if work.batch is None or work.size <= LARGEST_WORK or len(work.batch) < 2:
         return [work]
-    largest = work.size // -(-work.size // LARGEST_WORK) + 1  # of about the same size, rather than full ones and a rest
+    parts = -(-work.size // LARGEST_WORK)
+    largest = work.size // parts + work.size // (50 * parts) + 1  # of about the same size, rather than full ones and a small rest
     works = []
     for batch in _cut(work.batch, tags, largest):
         size = tags.total(batch.tags) + sum(event_size(payload) for _, payload in batch.events)
