@@ -16,6 +16,7 @@ from benchmarks.rows import OURS, PHOTO, Program, Row
 
 ROOT = Path(__file__).parents[1]
 _PROGRAM_SECONDS = 150
+_NOT_PASSED_ON = {"PYTHONPATH", "PYTHONASYNCIODEBUG", "PYTHONDONTWRITEBYTECODE"}  # the last: pip compiles what it installs
 _QUICK_PART = 6
 """A quick run has so much less time."""
 
@@ -87,7 +88,7 @@ class Launcher:
         return figures
 
     def _environment(self, *, ours: bool) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONASYNCIODEBUG"}}
+        kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
         kept |= {"TF_CPP_MIN_LOG_LEVEL": "3", "XDG_CACHE_HOME": str(self.folder / "cache"), **self.variables}
         if ours:
             kept["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "storage")])
