@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 NOW = 0.0
 NEVER = math.inf
-_SHORTEST_SECONDS = 1e-6  # less than that may be a rounding error, which no clock ever gets over
+EARLY_SECONDS = 1e-3
+"""Event loops round their timers up to milliseconds, and the append itself takes time, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +50,5 @@ def due_in(policy: BatchPolicy, waiting: Waiting, *, wanted: bool) -> float:
         return NOW
     if policy.due_count is not None and waiting.summaries >= policy.due_count:
         return NOW
-    left = policy.flush_seconds - waiting.seconds
-    return left if left > _SHORTEST_SECONDS else NOW
+    left = policy.flush_seconds - waiting.seconds - EARLY_SECONDS
+    return left if left > EARLY_SECONDS else NOW

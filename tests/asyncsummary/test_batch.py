@@ -2,7 +2,7 @@
 
 import pytest
 
-from asyncsummary.batch import NEVER, NOW, BatchPolicy, Waiting, due_in
+from asyncsummary.batch import EARLY_SECONDS, NEVER, NOW, BatchPolicy, Waiting, due_in
 
 POLICY = BatchPolicy(max_queue=10, flush_seconds=120.0, max_bytes=1000)
 
@@ -12,14 +12,15 @@ POLICY = BatchPolicy(max_queue=10, flush_seconds=120.0, max_bytes=1000)
     [
         (Waiting(0, 0, 0.0), False, NEVER),
         (Waiting(0, 0, 500.0), True, NEVER),
-        (Waiting(1, 60, 0.0), False, 120.0),
-        (Waiting(10, 600, 20.0), False, 100.0),
+        (Waiting(1, 60, 0.0), False, 120.0 - EARLY_SECONDS),
+        (Waiting(10, 600, 20.0), False, 100.0 - EARLY_SECONDS),
         (Waiting(11, 660, 0.0), False, NOW),
+        (Waiting(1, 60, 119.999), False, NOW),
         (Waiting(1, 60, 120.0), False, NOW),
         (Waiting(1, 60, 500.0), False, NOW),
         (Waiting(1, 60, 0.0), True, NOW),
         (Waiting(2, 1000, 0.0), False, NOW),
-        (Waiting(2, 999, 0.0), False, 120.0),
+        (Waiting(2, 999, 0.0), False, 120.0 - EARLY_SECONDS),
     ],
 )
 def test_due(waiting: Waiting, wanted: bool, due: float) -> None:
@@ -27,7 +28,9 @@ def test_due(waiting: Waiting, wanted: bool, due: float) -> None:
     assert due == due_in(POLICY, waiting, wanted=wanted)
 
 
-@pytest.mark.parametrize(("max_queue", "count", "due"), [(0, 1, NOW), (1, 1, 5.0), (1, 2, NOW), (None, 10**6, 5.0)])
+@pytest.mark.parametrize(
+    ("max_queue", "count", "due"), [(0, 1, NOW), (1, 1, 5.0 - EARLY_SECONDS), (1, 2, NOW), (None, 10**6, 5.0 - EARLY_SECONDS)]
+)
 def test_max_queue(max_queue: int | None, count: int, due: float) -> None:
     """More than max_queue: 0 writes each at once, None leaves it to time and bytes."""
     policy = BatchPolicy(max_queue, 5.0, 10**9)
@@ -39,8 +42,8 @@ def test_first_at_once() -> None:
     """The first of a file does not wait, if so chosen."""
     policy = BatchPolicy(10, 120.0, 1000, first_at_once=True)
     assert due_in(policy, Waiting(1, 1, 0.0, is_first=True), wanted=False) == NOW
-    assert due_in(policy, Waiting(1, 1, 0.0), wanted=False) == 120.0
-    assert due_in(POLICY, Waiting(1, 1, 0.0, is_first=True), wanted=False) == 120.0
+    assert due_in(policy, Waiting(1, 1, 0.0), wanted=False) == 120.0 - EARLY_SECONDS
+    assert due_in(POLICY, Waiting(1, 1, 0.0, is_first=True), wanted=False) == 120.0 - EARLY_SECONDS
 
 
 def test_flush_millis_zero() -> None:
