@@ -15,6 +15,7 @@ left in spools. ``errors`` says what can go wrong.
 
 from typing import TYPE_CHECKING, Any
 
+from asyncsummary.database import create_db_writer
 from asyncsummary.errors import (
     CommitError,
     FlushTimeoutError,
@@ -105,6 +106,7 @@ __all__ = [
     "all_summary_ops",
     "always_record_summaries",
     "audio",
+    "create_db_writer",
     "create_file_writer",
     "create_noop_writer",
     "create_summary_file_writer",

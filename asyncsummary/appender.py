@@ -20,6 +20,7 @@ from asyncsummary.journal import Attempt
 from asyncsummary.looking import READ_BYTES, scanned, who_wrote
 from asyncsummary.plan import Open, Placement, place, wait_before
 from asyncsummary.segments import SegmentName, next_name
+from asyncsummary.sink import GaveUpError
 from asyncsummary.stats import Counters
 from asyncsummary_storage import (
     NOTHING,
@@ -43,15 +44,6 @@ _MOST_FENCES = 3
 _LONG_SECONDS = 5.0
 _ORPHAN_SECONDS = 3600.0  # older than any append of a living process
 _SLOWEST_BYTES_PER_SECOND = 100_000  # of an upload that is still worth waiting for
-
-
-class GaveUpError(Exception):
-    """An append is not known to be stored. Appending the same bytes again goes on where this ended."""
-
-    def __init__(self, error: Exception, *, permanent: bool) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.permanent = permanent
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,11 +105,11 @@ def make_config(
     local = is_local(url)
     options = _options(storage_options)
     _require_storage(url, options)
-    pending = _whole("max_pending_bytes", max_pending_bytes, at_least=1)
-    count = 10 if max_queue is None and local else None if max_queue is None else _whole("max_queue", max_queue)
-    millis = (120_000 if local else 10_000) if flush_millis is None else _whole("flush_millis", flush_millis)
+    pending = whole("max_pending_bytes", max_pending_bytes, at_least=1)
+    count = 10 if max_queue is None and local else None if max_queue is None else whole("max_queue", max_queue)
+    millis = (120_000 if local else 10_000) if flush_millis is None else whole("flush_millis", flush_millis)
     root = _spool_root(spool_dir, local=local)
-    wanted = _choice("durability", durability, Durability)
+    wanted = one_of("durability", durability, Durability)
     if wanted is Durability.SPOOL and root is None:
         raise InvalidArgumentError("durability: 'spool' needs a spool_dir; a local logdir has none by default")
     if not isinstance(resume, bool):
@@ -121,15 +121,15 @@ def make_config(
         session_start=session_start,
         storage_options=options,
         batch=BatchPolicy(count, millis / 1000, max(1, pending // 8), first_at_once),
-        max_segment_bytes=None if max_segment_bytes is None else _whole("max_segment_bytes", max_segment_bytes, at_least=64 * KIB),
+        max_segment_bytes=None if max_segment_bytes is None else whole("max_segment_bytes", max_segment_bytes, at_least=64 * KIB),
         spool_root=root,
-        max_spool_bytes=_whole("max_spool_bytes", max_spool_bytes, at_least=1),
+        max_spool_bytes=whole("max_spool_bytes", max_spool_bytes, at_least=1),
         durability=wanted,
-        foreign_writer=_choice("foreign_writer", foreign_writer, ForeignWriter),
+        foreign_writer=one_of("foreign_writer", foreign_writer, ForeignWriter),
         limits=Limits(MAX_PENDING_SUMMARIES, pending),
-        overflow=_choice("overflow", overflow, Overflow),
-        late_steps=_choice("late_steps", late_steps, LatePolicy),
-        retry=RetryPolicy(_seconds("retry_seconds", retry_seconds)),
+        overflow=one_of("overflow", overflow, Overflow),
+        late_steps=one_of("late_steps", late_steps, LatePolicy),
+        retry=RetryPolicy(positive_seconds("retry_seconds", retry_seconds)),
     )
 
 
@@ -181,7 +181,8 @@ def _options(options: object) -> dict[str, Any]:
     return dict(options)
 
 
-def _whole(name: str, value: object, at_least: int = 0) -> int:
+def whole(name: str, value: object, at_least: int = 0) -> int:
+    """Return an argument that must be an integer. Raises InvalidArgumentError, which names it."""
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         raise InvalidArgumentError(f"{name}: must be an integer, got {value!r} of type {type(value).__name__}")
     number = operator.index(value)
@@ -190,7 +191,8 @@ def _whole(name: str, value: object, at_least: int = 0) -> int:
     return number
 
 
-def _seconds(name: str, value: object) -> float:
+def positive_seconds(name: str, value: object) -> float:
+    """Return an argument that must be a positive time. Raises InvalidArgumentError, which names it."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise InvalidArgumentError(f"{name}: must be a positive number of seconds, got {value!r}")
     return float(value)
@@ -206,7 +208,8 @@ def _suffix(suffix: object) -> str:
     return suffix
 
 
-def _choice(name: str, value: object, kind: type[_Choice]) -> _Choice:
+def one_of(name: str, value: object, kind: type[_Choice]) -> _Choice:
+    """Return an argument that must be one of the values of an enum. Raises InvalidArgumentError, which names it."""
     try:
         return kind(value)
     except ValueError as error:

@@ -4,7 +4,7 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from asyncsummary.config import MAX_PENDING_BYTES, MAX_SPOOL_BYTES, RETRY_SECONDS, WriterConfig, make_config
@@ -104,10 +104,15 @@ def create_file_writer(
 def shared_resource(config: WriterConfig, name: str | None = None) -> WriterResource:
     """Return the resource of that name, by default ``logdir:<logdir>``; it is made with that configuration if there is none."""
     shared_name = f"logdir:{config.logdir}" if name is None else name
+    return shared(shared_name, lambda: WriterResource(shared_name, config))
+
+
+def shared(name: str, make: Callable[[], WriterResource]) -> WriterResource:
+    """Return the resource of that name; it is made if there is none that can be shared."""
     with _naming:
-        resource = _resources.get(shared_name)
+        resource = _resources.get(name)
         if resource is None or not resource.can_be_shared:
-            resource = _resources[shared_name] = WriterResource(shared_name, config)
+            resource = _resources[name] = make()
     return resource
 
 

@@ -1,4 +1,4 @@
-"""What does a user of event files hold? A handle on a resource; most scalars go through it without asking the resource anything."""
+"""What does a user of a writer hold? A handle on a resource; most scalars go through it without asking the resource anything."""
 
 import contextvars
 import threading
@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, SupportsIndex
 
 from asyncsummary.columns import pack_row
-from asyncsummary.lane import PLAIN_TYPES
 from asyncsummary.resource import WriterResource
 from asyncsummary.scopes import Scope, current_name_scope
 from asyncsummary.stats import WriterStats
@@ -24,7 +23,7 @@ _name_scope = current_name_scope.get
 
 
 class FileWriterHandle(SummaryWriter):
-    """A writer of event files."""
+    """A writer of event files, or to a database: what differs is the resource."""
 
     def __init__(self, resource: WriterResource) -> None:
         self._resource = resource
@@ -38,7 +37,7 @@ class FileWriterHandle(SummaryWriter):
         # Most scalars need nothing but this; for all others, and to say what is wrong, there is the resource.
         wall_time = _wall_time()
         lane = self._lane
-        if type(value) in PLAIN_TYPES and _thread() == lane.thread and lane.is_running():
+        if type(value) in lane.types and _thread() == lane.thread and lane.is_running():
             try:
                 scope = _name_scope()
                 number = lane.numbers[scope if family is None else (scope, family)][tag]

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-PLAIN_TYPES = frozenset({float, int, np.float64, np.float32})
+PLAIN_TYPES: frozenset[type] = frozenset({float, int, np.float64, np.float32})
 """Values of just these types are float32 or out of its range; a bool is none of them."""
 
 
@@ -29,12 +29,14 @@ class Lane:
 
     ``FileWriterHandle.scalar`` appends them.
 
-    A tag is let in here when ``queue`` has counted one scalar of it, so that the queue knows of its size.
+    A tag is let in here when ``queue`` has counted one scalar of it, so that the queue knows of its size. Values must be of one of just
+    these ``types``.
     """
 
-    __slots__ = ("is_running", "numbers", "queue", "thread")
+    __slots__ = ("is_running", "numbers", "queue", "thread", "types")
 
     def __init__(self) -> None:
+        self.types = PLAIN_TYPES
         self.numbers: dict[str | tuple[str, str], dict[str, int]] = {}
         self.queue: OpenRows = _Closed()
         self.thread = _NO_THREAD

@@ -1,7 +1,7 @@
 """In which words are those told whose summaries are not committed?"""
 
-from asyncsummary.appender import GaveUpError
 from asyncsummary.errors import CommitError, ForeignWriterError, OpenError
+from asyncsummary.sink import GaveUpError
 from asyncsummary.spool import Spool
 
 
@@ -12,11 +12,9 @@ def not_committed(logdir: str, count: int, error: GaveUpError) -> CommitError:
     return told
 
 
-def closed_without(logdir: str, count: int, error: GaveUpError, spool: Spool | None, lost: int) -> CommitError:
-    """Return what ``close`` raises: ``lost`` of so many summaries are gone, the others in the spool."""
-    told = _kind(error)(
-        f"closed {logdir!r} with {count} summaries not committed: {error}{_whereabouts(spool, lost)}", uncommitted=count, retriable=False
-    )
+def closed_without(logdir: str, count: int, error: GaveUpError, where: str) -> CommitError:
+    """Return what ``close`` raises: so many summaries are not committed; ``where`` says what is left of them."""
+    told = _kind(error)(f"closed {logdir!r} with {count} summaries not committed: {error}{where}", uncommitted=count, retriable=False)
     told.__cause__ = error.error
     return told
 
@@ -26,11 +24,8 @@ def shut_down_while_opening(logdir: str) -> OpenError:
     return OpenError(f"opening logdir {logdir!r} was cancelled, as its event loop shuts down")
 
 
-def _kind(error: GaveUpError) -> type[CommitError]:
-    return ForeignWriterError if isinstance(error.error, ForeignWriterError) else CommitError
-
-
-def _whereabouts(spool: Spool | None, lost: int) -> str:
+def whereabouts(spool: Spool | None, lost: int) -> str:
+    """Return where what was saved is, as the end of a sentence; ``lost`` summaries were not."""
     if spool is None or spool.is_empty:
         return ""
     what = "all of them" if not lost else f"{spool.summaries} of them"
@@ -38,3 +33,7 @@ def _whereabouts(spool: Spool | None, lost: int) -> str:
         f". {what} are in the spool in {spool.folder}; the next writer of this logdir on this machine commits them, and so does "
         f"'asyncsummary sync'"
     )
+
+
+def _kind(error: GaveUpError) -> type[CommitError]:
+    return ForeignWriterError if isinstance(error.error, ForeignWriterError) else CommitError

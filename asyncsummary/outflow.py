@@ -13,8 +13,10 @@ from asyncsummary.batch import Waiting, due_in
 from asyncsummary.columns import Batch
 from asyncsummary.config import Durability, WriterConfig
 from asyncsummary.encode import Encoder
+from asyncsummary.errors import CommitError
 from asyncsummary.journal import Attempt
 from asyncsummary.late_run import LateRun
+from asyncsummary.losses import whereabouts
 from asyncsummary.order import LatePolicy, StepTracker, by_step
 from asyncsummary.queue import SummaryQueue
 from asyncsummary.spool import Spool
@@ -59,12 +61,17 @@ class Outflow:
         self._behind: deque[Work] = deque()
         self._spool_again_at = 0.0
         self.is_spooling = False
+        self.refused: CommitError | None = None
         self._left = 0
         self._late_run = late_run
         self.spool = spool
         self.work: Work | None = None
         self.since = 0.0
-        """When the first summary that waits in the queue came, on the event loop's clock."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is work in hand."""
+        return self.work is not None
 
     @property
     def has_more(self) -> bool:
@@ -77,7 +84,12 @@ class Outflow:
         return self._left if self.spool is None or self._left else self.spool.summaries
 
     @property
-    def handed_over(self) -> int:
+    def beside(self) -> int:
+        """How many scalars are in the late run and were settled here: it is they that this queue does not know of any more."""
+        return self._late_run.uncommitted - self._handed_over
+
+    @property
+    def _handed_over(self) -> int:
         """How many late scalars are in the late run, while the batches that they came in are not settled yet."""
         if self._config.late_steps is not LatePolicy.SUBRUN:
             return 0
@@ -95,8 +107,8 @@ class Outflow:
                 unfinished = Unfinished(taken.data, taken.attempt, self._note_recovered)
         await self._appender.open(unfinished)
 
-    async def next_work(self) -> Work | None:
-        """Take the next work in hand, None if there is nothing."""
+    async def next_work(self) -> None:
+        """Take the next work in hand, if there is any."""
         if self.spool is not None and not self.spool.is_empty:
             taken = await self.spool.take()
             assert taken is not None, "the spool is not empty"
@@ -112,7 +124,6 @@ class Outflow:
                 self._behind.extend(behind)
                 if self._config.durability is Durability.SPOOL and await self._spool_in_hand():
                     await self._spool_behind()
-        return self.work
 
     async def send(self) -> None:
         """Append the work in hand. Meanwhile see to it that callers find room, if storage is away.
@@ -171,6 +182,26 @@ class Outflow:
         for work in held:
             self._counters.dropped += work.count
             self._queue.settle(work.count, work.size, work.room)
+
+    def whereabouts(self, lost: int) -> str:
+        """Return where what was saved is, as the end of a sentence; ``lost`` summaries were not."""
+        return whereabouts(self.spool, lost)
+
+    def hurry(self, seconds: float) -> None:
+        """From now on, give up after so many seconds."""
+        self._appender.hurry(seconds)
+
+    async def flush_beside(self, timeout: float | None) -> None:
+        """Wait for the late run."""
+        await self._late_run.flush(timeout)
+
+    async def close_beside(self) -> None:
+        """Close the late run."""
+        await self._late_run.close()
+
+    def abandon_beside(self) -> None:
+        """Let the late run finish by itself."""
+        self._late_run.abandon()
 
     async def close(self) -> None:
         """Give back the storage's sessions and the spool's files."""

@@ -1,17 +1,15 @@
 """What becomes of accepted summaries? One task per writer takes them in batches and makes each batch durable.
 
-It is the only reader of the queue and, through its ``Appender``, the only awaiter of storage. While an append is on its way the queue
+It is the only reader of the queue and, through its ``Sink``, the only awaiter of storage. While a batch is on its way the queue
 goes on filling, so under load batches get larger, not later.
 """
 
 import asyncio
 import logging
 import os
-import time
 import warnings
 from collections.abc import Callable
 
-from asyncsummary.appender import Appender, GaveUpError
 from asyncsummary.batch import NEVER, Waiting, due_in
 from asyncsummary.config import WriterConfig
 from asyncsummary.errors import (
@@ -21,15 +19,12 @@ from asyncsummary.errors import (
     SummaryError,
     WriterClosedError,
 )
-from asyncsummary.late_run import LateRun, late_config
 from asyncsummary.losses import closed_without, not_committed, shut_down_while_opening
-from asyncsummary.outflow import Outflow
 from asyncsummary.queue import SummaryQueue
-from asyncsummary.spool import Spool
+from asyncsummary.sink import GaveUpError, Sink
 from asyncsummary.stats import Counters
 from asyncsummary.tags import TagTable
 from asyncsummary.tickets import Tickets
-from asyncsummary_storage import Folder
 
 _logger = logging.getLogger("asyncsummary")
 
@@ -39,26 +34,18 @@ _PERMANENT_PAUSE_SECONDS = 30.0  # or until somebody flushes or closes
 
 
 class Pipeline:
-    """The task of one writer, from opening to closing, and what other tasks may ask of it. It belongs to one event loop."""
+    """The task of one writer, from opening to closing, and what other tasks may ask of it. It belongs to one event loop.
 
-    def __init__(
-        self,
-        config: WriterConfig,
-        make_folder: Callable[[str], Folder],
-        tags: TagTable,
-        counters: Counters,
-        wall: Callable[[], float] = time.time,
-    ) -> None:
+    ``make_sink`` makes the way to storage, for what comes out of the queue.
+    """
+
+    def __init__(self, config: WriterConfig, tags: TagTable, counters: Counters, make_sink: Callable[[SummaryQueue], Sink]) -> None:
         self.config = config
         self.counters = counters
         self._process = os.getpid()
         self._wakeup = asyncio.Event()
         self.queue = SummaryQueue(config.limits, config.overflow, config.batch.max_bytes, self._wakeup.set, self._note_overflow, tags)
-        self._appender = Appender(config, make_folder(config.logdir), counters, wall)
-        spool = None if config.spool_root is None else Spool(config.spool_root, config.logdir, config.max_spool_bytes, wall)
-        late = late_config(config)
-        self._late_run = LateRun(lambda: Pipeline(late, make_folder, tags, counters, wall), tags, config.retry.window_seconds)
-        self._outflow = Outflow(config, self.queue, tags, counters, self._appender, spool, self._late_run)
+        self._sink = make_sink(self.queue)
         self._tickets = Tickets()
         self._is_open = self._closing = False
         self._loss: CommitError | None = None
@@ -75,12 +62,12 @@ class Pipeline:
     @property
     def uncommitted(self) -> int:
         """How many accepted summaries are neither committed nor dropped, those in the late run included."""
-        return self.queue.accepted - self.queue.settled - self._outflow.handed_over + self._late_run.uncommitted
+        return self.queue.accepted - self.queue.settled + self._sink.beside
 
     @property
     def spooled(self) -> int:
         """How many of them are in the local spool."""
-        return self._outflow.in_spool
+        return self._sink.in_spool
 
     @property
     def closed(self) -> bool:
@@ -110,7 +97,7 @@ class Pipeline:
 
     def hurry(self, seconds: float) -> None:
         """From now on, give up after so many seconds."""
-        self._appender.hurry(seconds)
+        self._sink.hurry(seconds)
 
     def raise_if_dead(self) -> None:
         """Raise PipelineError if the task died."""
@@ -131,7 +118,7 @@ class Pipeline:
         target = self.queue.accepted
         if self.queue.settled < target:
             await self._flush_up_to(target, timeout)
-        await self._late_run.flush(timeout)
+        await self._sink.flush_beside(timeout)
 
     async def _flush_up_to(self, target: int, timeout: float | None) -> None:
         if self.ended:
@@ -165,7 +152,7 @@ class Pipeline:
             await asyncio.wait([self._task])
         self.raise_if_dead()
         try:
-            await self._late_run.close()
+            await self._sink.close_beside()
         except CommitError as error:
             self._loss = self._loss or error
         if self._loss is not None:
@@ -197,7 +184,7 @@ class Pipeline:
             self._die(error)
         finally:
             if os.getpid() == self._process:
-                self._late_run.abandon()
+                self._sink.abandon_beside()
                 await self._close_storage()
         if left_open or (cut_short and self._lost()):
             how = "left open" if left_open else "still closing"
@@ -220,13 +207,13 @@ class Pipeline:
     async def _close_storage(self) -> None:
         try:
             async with asyncio.timeout(self.config.request_seconds):
-                await self._outflow.close()
+                await self._sink.close()
         except Exception as error:  # everything is committed or told by now; a session that does not end well changes nothing
             _logger.warning("%s: closing the storage's session failed: %r", self.config.logdir, error)
 
     async def _open(self) -> bool:
         try:
-            await self._outflow.open()
+            await self._sink.open()
         except SummaryError as error:
             self._stop_accepting()
             self._opened.set_exception(error)
@@ -241,12 +228,12 @@ class Pipeline:
     async def _serve(self) -> None:
         """Commit batch after batch, until closing finds nothing left."""
         while True:
-            if self._outflow.work is None:
+            if not self._sink.has_work:
                 self.queue.be_busy(False)
                 await self._until_due()
                 self.queue.be_busy(True)
-                await self._outflow.next_work()
-            if self._outflow.work is not None:
+                await self._sink.next_work()
+            if self._sink.has_work:
                 await self._send()
             elif self._closing:
                 return
@@ -260,11 +247,11 @@ class Pipeline:
         while True:
             self._wakeup.clear()
             waiting = len(queue.waiting)
-            if self._outflow.has_more:
+            if self._sink.has_more:
                 return
             if waiting:
                 policy = self.config.batch
-                state = Waiting(waiting, queue.waiting_bytes, loop.time() - self._outflow.since, is_first=not queue.settled)
+                state = Waiting(waiting, queue.waiting_bytes, loop.time() - self._sink.since, is_first=not queue.settled)
                 delay = due_in(policy, state, wanted=bool(self._tickets) or self._closing or queue.is_crowded)
                 queue.wake_at = queue.accepted - waiting + (policy.due_count or 0)
             else:
@@ -274,7 +261,7 @@ class Pipeline:
                 return
             await self._wait(delay)
             if not waiting:
-                self._outflow.since = loop.time()
+                self._sink.since = loop.time()
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -286,23 +273,34 @@ class Pipeline:
     async def _send(self) -> None:
         """Commit the work in hand; if storage does not take it, tell those who wait, and pause."""
         try:
-            await self._outflow.send()
+            await self._sink.send()
         except GaveUpError as error:
             await self._cope(error)
             return
         if self._away:
             self._away = False
-            if not self._outflow.is_spooling:
+            if not self._sink.is_spooling:
                 _logger.warning("%s: storage is back, nothing was lost", self.config.logdir)
+        if self._sink.refused is not None:
+            self._tell_refused(self._sink.refused)
         self._tickets.settle(self.queue.settled)
 
     # Trouble
+
+    def _tell_refused(self, refused: CommitError) -> None:
+        """Tell whoever flushes, or else whoever closes, of summaries that storage can never take; the others are committed."""
+        self._sink.refused = None
+        _logger.error("%s", refused)
+        if self._tickets:
+            self._tickets.fail(refused)
+        else:
+            self._loss = self._loss or refused
 
     async def _cope(self, error: GaveUpError) -> None:
         """Tell those who wait that their summaries are not committed. The batch stays, and is tried again."""
         waiting = self.uncommitted
         told = not_committed(self.config.logdir, waiting, error)
-        if not self._away and not self._outflow.is_spooling:
+        if not self._away and not self._sink.is_spooling:
             _logger.warning("%s: storage does not take summaries (%s); %d wait and are tried again", self.config.logdir, error, waiting)
         self._away = True
         self._tickets.fail(told)
@@ -321,17 +319,17 @@ class Pipeline:
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
         while (left := deadline - clock()) > 0 and not (until_wanted and self._wakeup.is_set() and (self._tickets or self._closing)):
-            await self._outflow.relieve()
+            await self._sink.relieve()
             self._wakeup.clear()
             await self._wait(min(left, _RELIEF_SECONDS)) if until_wanted else await asyncio.sleep(min(left, _RELIEF_SECONDS))
 
     async def _give_up(self, error: GaveUpError) -> None:
         """Closing, and storage is away: what is not committed is put into the spool, or lost, counted and told."""
         uncommitted = self.uncommitted
-        lost = await self._outflow.save()
-        self._loss = closed_without(self.config.logdir, uncommitted, error, self._outflow.spool, lost)
+        lost = await self._sink.save()
+        self._loss = closed_without(self.config.logdir, uncommitted, error, self._sink.whereabouts(lost))
         _logger.error("%s", self._loss)  # close() raises it, but of a forgotten writer nobody awaits close()
-        self._outflow.forget()
+        self._sink.forget()
         self._is_given_up = True
 
     async def _say_farewell(self) -> None:
@@ -342,7 +340,7 @@ class Pipeline:
         self._stop_accepting()
         if self._opened.exception() is not None:
             return
-        self._appender.hurry(self.config.farewell_seconds)
+        self._sink.hurry(self.config.farewell_seconds)
         try:
             async with asyncio.timeout(2 * self.config.farewell_seconds):
                 await self._serve()
@@ -355,7 +353,7 @@ class Pipeline:
         """Put what is not committed into the spool, if there is one and the disk takes it at once."""
         try:
             async with asyncio.timeout(self.config.farewell_seconds):
-                await self._outflow.save()
+                await self._sink.save()
         except (TimeoutError, asyncio.CancelledError):
             pass
 

@@ -14,6 +14,8 @@ _SCALARS = {
     "float": _Field.TYPE_FLOAT,
     "int32": _Field.TYPE_INT32,
     "int64": _Field.TYPE_INT64,
+    "uint32": _Field.TYPE_UINT32,
+    "uint64": _Field.TYPE_UINT64,
     "string": _Field.TYPE_STRING,
     "bytes": _Field.TYPE_BYTES,
 }
@@ -81,7 +83,16 @@ _SCHEMA: dict[str, dict[str, str]] = {
         "dtype": "1 int32",
         "tensor_shape": "2 TensorShapeProto",
         "tensor_content": "4 bytes",
+        "float_val": "5 float *",
+        "double_val": "6 double *",
+        "int_val": "7 int32 *",
         "string_val": "8 bytes *",
+        "scomplex_val": "9 float *",
+        "int64_val": "10 int64 *",
+        "dcomplex_val": "12 double *",
+        "half_val": "13 int32 *",
+        "uint32_val": "16 uint32 *",
+        "uint64_val": "17 uint64 *",
     },
 }
 

@@ -123,14 +123,41 @@ class TensorProto(Message):
     @property
     def tensor_shape(self) -> TensorShapeProto: ...
     @property
+    def float_val(self) -> RepeatedScalarFieldContainer[float]: ...
+    @property
+    def double_val(self) -> RepeatedScalarFieldContainer[float]: ...
+    @property
+    def int_val(self) -> RepeatedScalarFieldContainer[int]: ...
+    @property
     def string_val(self) -> RepeatedScalarFieldContainer[bytes]: ...
+    @property
+    def scomplex_val(self) -> RepeatedScalarFieldContainer[float]: ...
+    @property
+    def int64_val(self) -> RepeatedScalarFieldContainer[int]: ...
+    @property
+    def dcomplex_val(self) -> RepeatedScalarFieldContainer[float]: ...
+    @property
+    def half_val(self) -> RepeatedScalarFieldContainer[int]: ...
+    @property
+    def uint32_val(self) -> RepeatedScalarFieldContainer[int]: ...
+    @property
+    def uint64_val(self) -> RepeatedScalarFieldContainer[int]: ...
     def __init__(
         self,
         *,
         dtype: int = ...,
         tensor_shape: TensorShapeProto | None = ...,
         tensor_content: bytes = ...,
+        float_val: Iterable[float] = ...,
+        double_val: Iterable[float] = ...,
+        int_val: Iterable[int] = ...,
         string_val: Iterable[bytes] = ...,
+        scomplex_val: Iterable[float] = ...,
+        int64_val: Iterable[int] = ...,
+        dcomplex_val: Iterable[float] = ...,
+        half_val: Iterable[int] = ...,
+        uint32_val: Iterable[int] = ...,
+        uint64_val: Iterable[int] = ...,
     ) -> None: ...
 
 class Value(Message):

@@ -41,10 +41,14 @@ class Overflow(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may be accepted and not committed. One summary larger than ``bytes`` is let in when nothing else is there."""
+    """How much may be accepted and not committed. One summary larger than ``bytes`` is let in when nothing else is there.
+
+    ``turn``: when so many wait, a caller in a tight loop lets other tasks run.
+    """
 
     summaries: int
     bytes: int
+    turn: int = FAIR_TURN
 
 
 class Sizes(Protocol):
@@ -102,7 +106,7 @@ class SummaryQueue:
         self._waiting_bytes = 0
         self._free_summaries = limits.summaries
         self._free_bytes = limits.bytes
-        self._turn = self._turn_at = FAIR_TURN
+        self._turn = self._turn_at = limits.turn
         self._callers: deque[_Caller] = deque()
         self._trouble: Exception | None = None
         self._is_shut = False
@@ -138,8 +142,8 @@ class SummaryQueue:
 
     def be_busy(self, busy: bool) -> None:
         """Say whether the pipeline has work that goes on only while callers let it."""
-        self._turn = BUSY_TURN if busy else FAIR_TURN
-        self._turn_at = min(self._turn_at, self.accepted + BUSY_TURN) if busy else self.accepted + FAIR_TURN
+        self._turn = min(BUSY_TURN, self.limits.turn) if busy else self.limits.turn
+        self._turn_at = min(self._turn_at, self.accepted + self._turn) if busy else self.accepted + self._turn
         self._renew()
 
     def shut(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from asyncsummary.columns import Deferred, Payload, event_size, pack_row
 from asyncsummary.config import WriterConfig
 from asyncsummary.errors import InvalidTypeError, SummaryError, WriterClosedError, WrongLoopError
+from asyncsummary.file_pipeline import file_pipeline
 from asyncsummary.lane import Lane
 from asyncsummary.living import note
 from asyncsummary.pipeline import Pipeline
@@ -205,7 +206,7 @@ class WriterResource:
         pipeline = self._pipeline
         if pipeline is None or pipeline.closed:
             self._note_accepted()
-            pipeline = self._pipeline = Pipeline(self.config, self._make_folder, self._tags, self._counters)
+            pipeline = self._pipeline = self._new_pipeline()
             self._loop, self._process = _running_loop(), os.getpid()
         try:
             await pipeline.open()
@@ -219,6 +220,9 @@ class WriterResource:
         if pipeline.ended:
             raise WriterClosedError(f"the writer of {self.config.logdir!r} was closed while it was being opened")
         return pipeline
+
+    def _new_pipeline(self) -> Pipeline:
+        return file_pipeline(self.config, self._make_folder, self._tags, self._counters)
 
     async def flush(self, timeout: float | None) -> None:
         """Wait until all that was accepted before is committed."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asyncsummary.appender import Appender, GaveUpError, Unfinished
+from asyncsummary.appender import Appender, Unfinished
 from asyncsummary.config import MAX_PENDING_BYTES, RETRY_SECONDS, WriterConfig, make_config
 from asyncsummary.errors import InvalidArgumentError, SummaryError
+from asyncsummary.sink import GaveUpError
 from asyncsummary.spool import Spool, default_root, spooled_logdirs
 from asyncsummary.stats import Counters
 from asyncsummary_storage import Folder, open_folder

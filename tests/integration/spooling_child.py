@@ -10,6 +10,7 @@ from pathlib import Path
 from asyncsummary.batch import BatchPolicy
 from asyncsummary.config import Durability, WriterConfig
 from asyncsummary.handle import FileWriterHandle
+from asyncsummary.outflow import Outflow
 from asyncsummary.resource import WriterResource
 from asyncsummary_storage import Fault, FaultyFolder, Script, When, open_folder
 
@@ -26,7 +27,8 @@ async def main(logdir: str, spool_dir: str, first: int, when: str, passing: int)
         await asyncio.sleep(0.001)
     pipeline = resource._pipeline
     assert pipeline is not None, "it is open"
-    flow = pipeline._outflow
+    flow = pipeline._sink
+    assert isinstance(flow, Outflow), "it writes event files"
     while len(pipeline.queue.waiting) or flow._behind or (flow.work is not None and not flow.work.is_spooled):
         await asyncio.sleep(0.005)
     print("ready", flush=True)
