@@ -1,4 +1,4 @@
-"""What can be done from a shell? ``asyncsummary sync``."""
+"""What can be done from a shell? ``asyncsummary sync``, ``export`` and ``import``."""
 
 import argparse
 import asyncio
@@ -8,17 +8,20 @@ from collections.abc import Sequence
 
 from asyncsummary import __version__
 from asyncsummary.config import RETRY_SECONDS
+from asyncsummary.database import export, import_logdir
 from asyncsummary.errors import SummaryError
 from asyncsummary.spool import default_root
 from asyncsummary.sync import Synced, options_of, sync
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return the exit status: 1 if something is left in the spool."""
+    """Run a command; return the exit status: 1 if something is left in the spool, or of event files, 2 if nothing could be done."""
     parser = argparse.ArgumentParser(prog="asyncsummary", description="TensorBoard summaries from async Python.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_database_commands(commands)
     command = commands.add_parser("sync", help="commit what processes that are gone have left in the local spool")
+    command.set_defaults(run=_sync)
     command.add_argument("--spool-dir", help=f"where the spool is (default: {default_root()})")
     command.add_argument("--logdir", help="of this logdir only")
     command.add_argument("--storage-options", help="a JSON object for the logdir's filesystem, as the writers had it")
@@ -26,10 +29,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     logging.basicConfig(format="%(message)s")
     try:
-        return asyncio.run(_sync(given))
+        status: int = asyncio.run(given.run(given))
+        return status
     except SummaryError as error:
         print(f"asyncsummary: {error}", file=sys.stderr)
         return 2
+
+
+def _add_database_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    out = commands.add_parser("export", help="write a database of create_db_writer, ours or TensorFlow's, out as event files")
+    out.set_defaults(run=_export)
+    out.add_argument("database")
+    out.add_argument("logdir")
+    out.add_argument("--storage-options", help="a JSON object for the logdir's filesystem")
+    out.add_argument("--with-orphans", action="store_true", help="also runs whose names newer runs have")
+    back = commands.add_parser("import", help="write the runs below a logdir into a database")
+    back.set_defaults(run=_import)
+    back.add_argument("logdir")
+    back.add_argument("database")
+    back.add_argument("--experiment", help="default: the last part of the logdir")
+    back.add_argument("--user", help="default: you")
+    back.add_argument("--storage-options", help="a JSON object for the logdir's filesystem")
+
+
+async def _export(given: argparse.Namespace) -> int:
+    done = await export(given.database, given.logdir, storage_options=options_of(given.storage_options), with_orphans=given.with_orphans)
+    for run in done:
+        print(f"{run.logdir}: {run.events} events")
+    print(f"{len(done)} runs exported")
+    return 0
+
+
+async def _import(given: argparse.Namespace) -> int:
+    done = await import_logdir(
+        given.logdir,
+        given.database,
+        experiment_name=given.experiment,
+        user_name=given.user,
+        storage_options=options_of(given.storage_options),
+    )
+    for run in done:
+        print(f"{run.run_name}: {run.events} events" + (f", {run.skipped} left out" if run.skipped else ""))
+    print(f"{len(done)} runs imported")
+    return 1 if any(run.skipped or run.damage for run in done) else 0
 
 
 async def _sync(given: argparse.Namespace) -> int:

@@ -188,7 +188,7 @@ async def _check(database: Database) -> None:
 
 async def _make_tables(database: Database) -> None:
     """Make what is not there; it also shows, at once, whether the file can be written."""
-    schema = resources.files(__package__).joinpath("schema.sql").read_text("utf-8")
+    schema = resources.files("asyncsummary.database").joinpath("schema.sql").read_text("utf-8")
     try:
         await database.script(f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA application_id={APPLICATION_ID};\nCOMMIT;")
     except sqlite3.IntegrityError as error:

@@ -2,7 +2,7 @@
 
 import operator
 from functools import lru_cache
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ def kept_scalar(value: Any, tag: str) -> Kept:
     number = scalar_value(value, tag)
     if isinstance(value, int | float) and not isinstance(value, np.generic):
         return _kept(np.float32(number) if isinstance(value, float) else _integer(value, tag), tag)
-    if not hasattr(value, "__array__") and hasattr(value, "__index__"):
+    if isinstance(value, SupportsIndex) and not hasattr(value, "__array__"):
         return _kept(np.int64(operator.index(value)), tag)  # a GlobalStep, for one, which is an int64 variable
     kind = python_kind(value)
     first = as_array(value, tag).reshape(-1)[0]
