@@ -111,9 +111,11 @@ def _numbers(proto: TensorProto, count: int) -> bytes:
     if kind.kind == "c":
         flat = list(entries)
         entries = [complex(real, imaginary) for real, imaginary in zip(flat[::2], flat[1::2], strict=False)]
+    filled = _filled(entries, count, 0)
     if kind.name == "float16":  # its bits, as integers
-        return np.array(_filled(entries, count, 0), "<u2").tobytes()
-    return np.array(_filled(entries, count, 0)).astype(kind).tobytes()
+        return np.array(filled, "<u4").astype("<u2").tobytes()
+    widest = {"i": "<i8", "u": "<u8" if kind.itemsize == 8 else "<i8"}.get(kind.kind, kind)  # what is too large for its dtype is cut off
+    return np.array(filled, widest).astype(kind).tobytes()
 
 
 def _filled(entries: Iterable[Any], count: int, zero: Any) -> list[Any]:
