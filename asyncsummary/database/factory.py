@@ -20,7 +20,7 @@ from asyncsummary.writer import SummaryWriter
 
 MAX_QUEUE = 1000
 FLUSH_MILLIS = 1000
-_TURN = 512  # a caller in a tight loop lets others run after about a millisecond; no steps are put in order here
+_TURN = 64  # a caller in a tight loop lets others run after so many, since no batch has to be kept together to put steps in order
 _JOURNAL_MODES = ("wal", "delete", "truncate", "persist")
 _count = itertools.count()
 
