@@ -7,6 +7,7 @@ database open there are two more files beside it, ``-wal`` and ``-shm``; whoever
 import contextlib
 import os
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from importlib import resources
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 1.0
 """SQLite's own wait for a lock, in its thread. Whoever waits longer comes back to the event loop in between."""
+_JOIN_SECONDS = 1.0
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
-_PASSING = _LOCKED | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_CANTOPEN}
+_PASSING = _LOCKED | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Database:
                     await self.fetch("PRAGMA journal_mode=DELETE")
         finally:
             await self._connection.close()
+            _thread_of(self._connection).join(_JOIN_SECONDS)  # it has nothing left to do, and ends at once
 
 
 async def open_database(uri: str, *, journal_mode: str, fsync: bool) -> Database:
@@ -113,10 +116,10 @@ async def open_database(uri: str, *, journal_mode: str, fsync: bool) -> Database
     database = Database(uri, await connected(uri))
     try:
         await _check(database)
+        await database.fetch("PRAGMA synchronous=FULL")
+        await _make_tables(database)  # before anything else is changed: it shows whether this can be our database
         with contextlib.suppress(sqlite3.OperationalError):  # somebody holds it; so it stays in the journal mode that it has
             await database.fetch(f"PRAGMA journal_mode={journal_mode}")
-        await database.fetch("PRAGMA synchronous=FULL")
-        await _make_tables(database)
         ((mode,),) = await database.fetch("PRAGMA journal_mode")
         if mode == "wal" and not fsync:
             # A killed process loses nothing that was committed; a power cut may lose the last transactions, but never damages the file.
@@ -132,10 +135,14 @@ async def connected(uri: str) -> "aiosqlite.Connection":
     import aiosqlite
 
     connection = aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+    thread = _thread_of(connection)
     # An event loop that is dropped without a close must not keep the interpreter from ending, which waits for threads that are no daemons.
-    thread: Any = getattr(connection, "_thread", connection)
     thread.daemon = True
-    return await connection
+    try:
+        return await connection
+    except sqlite3.Error:
+        thread.join(_JOIN_SECONDS)
+        raise
 
 
 def is_locked(error: sqlite3.Error) -> bool:
@@ -193,6 +200,12 @@ async def _make_tables(database: Database) -> None:
         await database.script(f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA application_id={APPLICATION_ID};\nCOMMIT;")
     except sqlite3.IntegrityError as error:
         raise OpenError(f"database {database.uri!r}: its rows break the unique indexes of summary databases: {error}") from error
+
+
+def _thread_of(connection: "aiosqlite.Connection") -> threading.Thread:
+    """Return the connection's thread; in older versions it is one."""
+    thread: threading.Thread = getattr(connection, "_thread", connection)  # type: ignore[arg-type]  # see above
+    return thread
 
 
 def _identity(path: Path | None) -> tuple[int, int] | None:

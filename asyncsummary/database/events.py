@@ -61,13 +61,16 @@ def _scalar(tensor: Tensor) -> Value | None:
     number = number_of(tensor)
     if number is None or np.iscomplexobj(number):
         return None
-    with np.errstate(over="ignore"):
-        rounded = np.float32(number)
-    if tensor.dtype != DOUBLE and (np.isnan(rounded) or int(number) == int(rounded) if np.issubdtype(number.dtype, np.integer) else True):
-        return Value(simple_value=float(rounded))
+    if tensor.dtype != DOUBLE and _is_float32(number):
+        return Value(simple_value=float(number))
     proto = TensorProto(dtype=DOUBLE, tensor_content=np.array(number, "<f8").tobytes())
     proto.tensor_shape.SetInParent()
     return Value(tensor=proto)
+
+
+def _is_float32(number: np.generic) -> bool:
+    """Whether float32 holds just this number, which is an integer, or a float of no more bits."""
+    return number.dtype.kind == "f" or int(np.float32(number)) == int(number)
 
 
 def _histogram(tensor: Tensor) -> HistogramProto | None:
