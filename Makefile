@@ -85,6 +85,9 @@ bench: $(READY)
 bench-quick: $(READY)
 	@$(RUN) -m benchmarks --quick $(ARGS)
 
+bench-database: $(READY)
+	@$(RUN) -m benchmarks.database
+
 append-cost: $(READY)
 	@$(RUN) -m benchmarks.append_cost --report docs/append_cost.md
 

@@ -7,6 +7,9 @@ acceptance), ``tags`` and ``values`` (what is written), ``queue`` and ``columns`
 ``spool_file`` and ``journal`` (where they wait while a bucket is away), ``appender`` (who carries them), ``plan`` and ``segments``
 (where to), ``commit`` (what after an answer), ``resume`` (where after a crash); then ``asyncsummary_storage``.
 
+``sink`` says what a pipeline needs of a way to storage: ``outflow`` is that of event files (``file_pipeline`` puts it together), and the
+package ``database`` has that of SQLite databases.
+
 ``factory`` and ``config`` make writers. ``file_writer`` is TF1's face on the same pipeline, ``hooks``, ``sessions``, ``graph`` and
 ``merge`` are its training loops; ``blocking``, on ``background``, is ``FileWriter`` without await, which ``tensorflow`` gives to
 TensorFlow's own loops. ``signals`` flushes what ``living`` knows of before a signal ends the process; ``sync`` and ``cli`` send what is
@@ -15,7 +18,6 @@ left in spools. ``errors`` says what can go wrong.
 
 from typing import TYPE_CHECKING, Any
 
-from asyncsummary.database import create_db_writer
 from asyncsummary.errors import (
     CommitError,
     FlushTimeoutError,
@@ -135,12 +137,17 @@ __all__ = [
     "write",
 ]
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    from asyncsummary import database as database
+    from asyncsummary.database import create_db_writer
+else:
 
     def __getattr__(name: str) -> Any:
-        """Import ``asyncsummary.tensorflow`` when it is asked for."""
-        if name != "tensorflow":
+        """Import ``asyncsummary.tensorflow`` and ``asyncsummary.database`` when they are asked for: the second needs Python's sqlite3."""
+        if name not in {"create_db_writer", "database", "tensorflow"}:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import importlib
 
-        return importlib.import_module("asyncsummary.tensorflow")
+        if name == "create_db_writer":
+            return importlib.import_module("asyncsummary.database").create_db_writer
+        return importlib.import_module(f"asyncsummary.{name}")

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from asyncsummary import __version__
 from asyncsummary.config import RETRY_SECONDS
-from asyncsummary.database import export, import_logdir
 from asyncsummary.errors import SummaryError
 from asyncsummary.spool import default_root
 from asyncsummary.sync import Synced, options_of, sync
@@ -53,6 +52,8 @@ def _add_database_commands(commands: "argparse._SubParsersAction[argparse.Argume
 
 
 async def _export(given: argparse.Namespace) -> int:
+    from asyncsummary.database import export
+
     done = await export(given.database, given.logdir, storage_options=options_of(given.storage_options), with_orphans=given.with_orphans)
     for run in done:
         print(f"{run.logdir}: {run.events} events")
@@ -61,6 +62,8 @@ async def _export(given: argparse.Namespace) -> int:
 
 
 async def _import(given: argparse.Namespace) -> int:
+    from asyncsummary.database import import_logdir
+
     done = await import_logdir(
         given.logdir,
         given.database,

@@ -1,6 +1,8 @@
 """What the READMEs show works when it is pasted."""
 
+import contextlib
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,17 +14,33 @@ from tests.support.events import accumulated
 ROOT = Path(__file__).parents[1]
 
 
-def run_block(document: str, folder: Path) -> None:
-    """Run the one Python block of a document in a folder."""
-    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
-    subprocess.run([sys.executable, "-W", "error", "-c", block], check=True, cwd=folder)
+def run_block(document: str, folder: Path, number: int = 0, of: int = 1) -> str:
+    """Run a Python block of a document in a folder; return what it prints."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
+    assert len(blocks) == of
+    program = [sys.executable, "-W", "error", "-c", blocks[number]]
+    return subprocess.run(program, check=True, cwd=folder, stdout=subprocess.PIPE, text=True).stdout
 
 
 def test_readme(tmp_path: Path) -> None:
     """Two runs of a hundred points each."""
-    run_block("README.md", tmp_path)
+    run_block("README.md", tmp_path, 0, of=2)
     for name in ("fast", "slow"):
         assert [step for step, _ in accumulated(tmp_path / "runs" / name)["loss"]] == list(range(100))
+
+
+def test_readme_of_a_database(tmp_path: Path) -> None:
+    """A hundred points again."""
+    assert run_block("README.md", tmp_path, 1, of=2) == "('loss', 100)\n"
+
+
+def test_docs_of_databases(tmp_path: Path) -> None:
+    """And again; the statements that tidy up are SQL."""
+    assert run_block("docs/database.md", tmp_path) == "('slow', 'loss', 100, 99)\n"
+    (block,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "database.md").read_text(), re.DOTALL)
+    with contextlib.closing(sqlite3.connect(tmp_path / "runs.sqlite")) as connection:
+        connection.executescript(block)
+        assert connection.execute("SELECT count(*) FROM Tensors").fetchone() == (100,)
 
 
 def test_storage_readme(tmp_path: Path) -> None:
@@ -32,7 +50,16 @@ def test_storage_readme(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/late_steps.md", "docs/ranks.md", "storage/README.md"]
+    "name",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/architecture.md",
+        "docs/database.md",
+        "docs/late_steps.md",
+        "docs/ranks.md",
+        "storage/README.md",
+    ],
 )
 def test_files_that_are_named_exist(name: str) -> None:
     """Documents do not point to what is gone."""

@@ -11,7 +11,7 @@ import numpy as np
 from asyncsummary.database.rows import SMALLEST_NORMAL, Metadata
 from asyncsummary.database.tensors import DOUBLE, Tensor, number_of, proto_of
 from asyncsummary.protos import Audio, Event, HistogramProto, Image, PluginData, Summary, SummaryMetadata, TensorProto, Value
-from asyncsummary.values.histogram import LARGEST
+from asyncsummary.values.buckets import LARGEST
 from asyncsummary.values.tensor import STRING
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"

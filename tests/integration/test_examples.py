@@ -109,6 +109,17 @@ def test_actors(tmp_path: Path) -> None:
     assert [step for step, _ in found["learner/value_of_the_start"]] == list(range(640))
 
 
+def test_database(tmp_path: Path) -> None:
+    """Four runs, the best of which is known; the command that it prints makes event files of them."""
+    printed = run("examples/database.py", "--database", str(tmp_path / "runs.sqlite")).splitlines()
+    assert [line.split()[1] for line in printed[:4]] == ["1.1", "0.3", "0.03", "0.003"]
+    command = printed[4].removeprefix("for TensorBoard: asyncsummary ").split()
+    run("-m", "asyncsummary", *command[:-1], str(tmp_path / "logs"))
+    found = accumulated(tmp_path / "logs" / "rates" / "rate 1.1")
+    assert [step for step, _ in found["loss"]] == list(range(101))
+    assert found["loss"][-1][1] == pytest.approx(float(printed[0].split()[2]), abs=1e-4)
+
+
 def test_ranks_each_by_itself(tmp_path: Path) -> None:
     """A run for each; what is common to all is in the first one's."""
     assert "4 ranks trained 50 steps" in run("examples/ranks.py", "--logdir", str(tmp_path))

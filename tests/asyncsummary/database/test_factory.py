@@ -2,6 +2,8 @@
 
 import getpass
 import sqlite3
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -145,3 +147,24 @@ async def test_journal_modes(tmp_path: Path) -> None:
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
         connection.close()
         assert [found.name for found in tmp_path.glob(f"{mode}*")] == [mode]
+
+
+def test_sqlite_is_imported_when_it_is_asked_for() -> None:
+    """Some Pythons have none; everything else works there, and what does not says why."""
+    program = (
+        "import sys\n"
+        "sys.modules['_sqlite3'] = None\n"
+        "import asyncsummary\n"
+        "asyncsummary.create_file_writer('runs')\n"
+        "try:\n"
+        "    asyncsummary.create_db_writer\n"
+        "except ImportError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True)
+    assert "_sqlite3" in done.stdout
+    program = (
+        "import sys, asyncsummary; print('sqlite3' in sys.modules, asyncsummary.database.export.__name__, asyncsummary.create_db_writer)"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("False export <function create_db_writer")

@@ -19,7 +19,8 @@ from asyncsummary.protos import (
     TensorProto,
     Value,
 )
-from asyncsummary.values.histogram import LARGEST, histogram_proto
+from asyncsummary.values.buckets import LARGEST
+from asyncsummary.values.histogram import histogram_proto
 
 DBL_MIN = 2.2250738585072014e-308
 FULL = SummaryMetadata(plugin_data=PluginData(plugin_name="plugin", content=b"\1"), display_name="name", summary_description="words")
