@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from asyncsummary.columns import Batch, Deferred, Payload
 from asyncsummary.database.graphs import GraphRows
 from asyncsummary.database.rows import SCALAR, EventRows, Metadata, TensorRow
+from asyncsummary.database.scalars import PackedScalar, unpacked
 from asyncsummary.database.tensors import FLOAT
 
 TensorParameters = tuple[int, int, int, int, float, str, bytes | None]
@@ -27,7 +28,7 @@ class Plan:
     """
 
     names: Sequence[str]
-    parts: list[Batch | TensorRow] = field(default_factory=list)
+    parts: list[Batch | TensorRow | PackedScalar] = field(default_factory=list)
     tags: dict[str, Metadata] = field(default_factory=dict)
     graphs: list[GraphRows] = field(default_factory=list)
     earliest: float | None = None
@@ -40,6 +41,14 @@ class Plan:
         self._note(float(scalars.times.min()))
         self.parts.append(scalars)
         self.tensors += scalars.scalars
+
+    def add_packed(self, scalar: PackedScalar) -> None:
+        """Add a scalar of another dtype."""
+        number, _, _, time, _ = unpacked(scalar)
+        self.tags.setdefault(self.names[number], SCALAR)
+        self._note(time)
+        self.parts.append(scalar)
+        self.tensors += 1
 
     def add_event(self, event: EventRows) -> None:
         """Add what an Event became."""
@@ -56,7 +65,11 @@ class Plan:
         """Yield the rows of Tensors; ``series`` has the tag_id of each tag."""
         rowid = first_rowid
         for part in self.parts:
-            if isinstance(part, TensorRow):
+            if isinstance(part, PackedScalar):
+                number, dtype, step, time, data = unpacked(part)
+                yield rowid, series[self.names[number]], step, dtype, time, "", data
+                rowid += 1
+            elif isinstance(part, TensorRow):
                 tensor = part.tensor
                 yield rowid, series[part.tag], part.step, tensor.dtype, part.time, tensor.shape, tensor.data
                 rowid += 1
@@ -71,9 +84,7 @@ class Plan:
             if isinstance(part, TensorRow):
                 for index, string in enumerate(part.tensor.strings):
                     yield rowid, index, string
-                rowid += 1
-            else:
-                rowid += part.scalars
+            rowid += part.scalars if isinstance(part, Batch) else 1
 
     @property
     def has_strings(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from asyncsummary.columns import Payload, event_size
 from asyncsummary.config import WriterConfig
 from asyncsummary.database.rows import event_rows
-from asyncsummary.database.scalars import PLAIN_TYPES, Kept, is_float32, kept_scalar, kept_series, scalar_event
+from asyncsummary.database.scalars import PLAIN_TYPES, Kept, PackedScalar, is_float32, kept_scalar, kept_series, packed
 from asyncsummary.database.sink import DatabaseConfig, DatabaseSink
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.pipeline import Pipeline
@@ -18,12 +18,14 @@ from asyncsummary.resource import WriterResource
 from asyncsummary.scopes import current_name_scope
 from asyncsummary.steps import as_step, current_step
 from asyncsummary.values.series import series
+from asyncsummary.values.tensor import DATA_TYPES
 
 _wall_time = time.time
 _float32 = struct.Struct("<f").unpack
 _CHECK_INLINE = 65_536
 """Larger Events are checked in a thread."""
-_SERIES_TURN = 512
+_SERIES_PIECE = 512
+"""So many points of a series find room together; then other tasks get a turn."""
 
 
 class DatabaseResource(WriterResource):
@@ -80,17 +82,28 @@ class DatabaseResource(WriterResource):
         pipeline = await self.opened()
         points = series(kept, steps, wall_times, tag)
         times = [wall_time] * len(points) if points.times is None else points.times.tolist()
+        dtype, data = DATA_TYPES[kept.dtype.name], kept.view(f"V{kept.itemsize}").tolist()
+        at = points.steps.tolist()
         accepted = True
-        for index, (number, step, at) in enumerate(zip(kept, points.steps.tolist(), times, strict=True)):
-            accepted &= await self._accept_scalars(pipeline, [(tag_number, kept_scalar(number, tag))], step, at)
-            if index % _SERIES_TURN == 0:
-                await asyncio.sleep(0)
+        for start in range(0, len(points), _SERIES_PIECE):
+            numbers = range(start, min(start + _SERIES_PIECE, len(points)))
+            scalars = [packed((dtype, data[index]), tag_number, at[index], times[index]) for index in numbers]
+            accepted &= await self._accept_packed(pipeline, scalars)
+            await asyncio.sleep(0)
         return accepted
 
+    async def _accept_packed(self, pipeline: Pipeline, scalars: list[PackedScalar]) -> bool:
+        size = len(scalars) * event_size(scalars[0])  # they are of one length
+        if not pipeline.queue.reserve_now(size, len(scalars)) and not await pipeline.reserve(size, len(scalars)):
+            return False
+        for scalar in scalars:
+            pipeline.queue.put_event(scalar, size // len(scalars))
+        return True
+
     async def _accept_scalars(self, pipeline: Pipeline, scalars: list[tuple[int, Kept]], step: int, wall_time: float) -> bool:
-        """Accept scalars, by the numbers of their tags, all or none: float32 ones as event files' are, others as Events of their dtype."""
-        names, sizes_of = self._tags.names, self._tags.sizes
-        events = [None if is_float32(kept) else scalar_event(kept, names[number], wall_time, step) for number, kept in scalars]
+        """Accept scalars, by the numbers of their tags, all or none: float32 ones as event files' are, others as ``PackedScalar``."""
+        sizes_of = self._tags.sizes
+        events = [None if is_float32(kept) else packed(kept, number, step, wall_time) for number, kept in scalars]
         sizes = [sizes_of[number] if event is None else event_size(event) for (number, _), event in zip(scalars, events, strict=True)]
         if not pipeline.queue.reserve_now(sum(sizes), len(sizes)) and not await pipeline.reserve(sum(sizes), len(sizes)):
             return False

@@ -18,6 +18,7 @@ from asyncsummary.database.connection import Database, Evidence, described, is_l
 from asyncsummary.database.names import Names
 from asyncsummary.database.plan import TENSOR_COLUMNS, Plan, flattened, parts_of
 from asyncsummary.database.rows import event_rows
+from asyncsummary.database.scalars import PackedScalar
 from asyncsummary.errors import CommitError, InvalidSummaryError, OpenError
 from asyncsummary.queue import SummaryQueue
 from asyncsummary.sink import GaveUpError
@@ -32,7 +33,8 @@ _ONE_ROW = f"({','.join('?' * TENSOR_COLUMNS)})"
 _PER_STATEMENT = 128
 """Rows of one INSERT: few enough for any SQLite's limit of parameters. One for each would give the GIL away, and ask for it back, as often;
 while a program computes in Python, each of these takes 5 ms."""
-_TURN_EVENTS = 64  # about a millisecond of work, then other tasks get a turn
+_TURN_EFFORT = 512  # scalars: about a millisecond of work, then other tasks get a turn
+_EVENT_EFFORT = 16  # an Event is as much work as so many scalars
 _FINISH_SECONDS = 5.0
 
 
@@ -186,16 +188,22 @@ class DatabaseSink:
         """Make the rows of a batch, with turns for other tasks in between."""
         plan = Plan(self._tags.names)
         refused: list[InvalidSummaryError] = []
-        for number, part in enumerate(parts_of(work.batch), start=1):
+        effort = 0
+        for part in parts_of(work.batch):
             if isinstance(part, Batch):
                 plan.add_scalars(part)
+            elif isinstance(part, PackedScalar):
+                plan.add_packed(part)
+                effort += 1
             else:
                 payload = await asyncio.to_thread(part.encode) if isinstance(part, Deferred) else part
                 try:
                     plan.add_event(event_rows(payload))
                 except InvalidSummaryError as error:  # what can be checked before was; an encoder can still make what no database holds
                     refused.append(error)
-            if number % _TURN_EVENTS == 0:
+                effort += _EVENT_EFFORT
+            if effort >= _TURN_EFFORT:
+                effort = 0
                 await asyncio.sleep(0)
         if refused:
             what = f"{len(refused)} summaries cannot be written to database {self._config.logdir!r}, and are dropped: {refused[0]}"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from asyncsummary.columns import Batch, Columns, Deferred, pack_row
 from asyncsummary.database.plan import Plan, flattened, parts_of
 from asyncsummary.database.rows import SCALAR, EventRows, Metadata, TensorRow
+from asyncsummary.database.scalars import packed
 from asyncsummary.database.tensors import Tensor
 
 NAMES = ["zero", "one", "two", "three"]
@@ -51,17 +52,19 @@ def test_rows_and_strings() -> None:
     plan.add_scalars(batch_of([(1, 5, 0.5), (0, 6, 1.5)]))
     plan.add_event(EventRows(7.0, (text("words", 8, b"a", b"b"), text("one", 9, b"c"))))
     plan.add_scalars(batch_of([(1, 10, 2.5)]))
+    plan.add_packed(packed((9, bytes(8)), 2, 11, 4.0))
     plan.add_event(EventRows(3.0))
-    assert plan.tags == {"one": SCALAR, "zero": SCALAR, "words": Metadata("")}
-    assert list(plan.tags) == ["one", "zero", "words"]
-    assert (plan.tensors, plan.earliest, plan.has_strings) == (5, 0.0, True)
-    series = {"zero": 100, "one": 101, "words": 102}
+    assert plan.tags == {"one": SCALAR, "zero": SCALAR, "words": Metadata(""), "two": SCALAR}
+    assert list(plan.tags) == ["one", "zero", "words", "two"]
+    assert (plan.tensors, plan.earliest, plan.has_strings) == (6, 0.0, True)
+    series = {"zero": 100, "one": 101, "words": 102, "two": 103}
     assert list(plan.rows(series, 41)) == [
         (41, 101, 5, 1, 0.0, "", np.float32(0.5).tobytes()),
         (42, 100, 6, 1, 1.0, "", np.float32(1.5).tobytes()),
         (43, 102, 8, 7, 7.0, "2", None),
         (44, 101, 9, 7, 7.0, "1", None),
         (45, 101, 10, 1, 0.0, "", np.float32(2.5).tobytes()),
+        (46, 103, 11, 9, 4.0, "", bytes(8)),
     ]
     assert list(plan.strings(41)) == [(43, 0, b"a"), (43, 1, b"b"), (44, 0, b"c")]
 
