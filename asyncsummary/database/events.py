@@ -85,10 +85,10 @@ def _histogram(tensor: Tensor) -> HistogramProto | None:
         return found
     edges = np.concatenate([[-LARGEST], rights])
     low, high, weights = edges[used], edges[used + 1], counts[used]
-    middles = low / 2 + high / 2
     found.min, found.max, found.num = float(low[0]), float(high[-1]), float(weights.sum())
-    with np.errstate(over="ignore"):
-        found.sum, found.sum_squares = float((weights * middles).sum()), float((weights * middles * middles).sum())
+    # The outermost buckets reach to the largest double, which says nothing of the values in them.
+    middles = np.where(high == LARGEST, low, np.where(low == -LARGEST, high, low / 2 + high / 2))
+    found.sum, found.sum_squares = float((weights * middles).sum()), float((weights * middles * middles).sum())
     return found
 
 

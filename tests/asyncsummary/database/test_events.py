@@ -65,6 +65,7 @@ def test_histograms(values: list[float]) -> None:
     assert found.histo.bucket_limit == first.histo.bucket_limit
     assert found.histo.bucket == first.histo.bucket
     assert found.histo.num == len(values)
+    assert np.isfinite([found.histo.sum, found.histo.sum_squares]).all()
     assert found.histo.min <= first.histo.min <= first.histo.max <= found.histo.max
     assert there(found) == row
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -170,9 +171,8 @@ async def test_to_a_bucket(tmp_path: Path, moto: MotoServer) -> None:
         await export(GOLDEN_DATABASE, url, storage_options=options)
     # In a process of its own: fsspec, which lists the bucket, keeps a thread and its sessions for ever.
     program = [sys.executable, "-m", "asyncsummary", "import", url, str(tmp_path / "db"), "--storage-options", json.dumps(options)]
-    child = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE)
-    printed, _ = await child.communicate()
-    assert printed.decode() == "experiment/run: 28 events\n1 runs imported\n"
+    done = await asyncio.to_thread(subprocess.run, program, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout == "experiment/run: 28 events\n1 runs imported\n"
     assert len(contents(tmp_path / "db")["Tensors"]) == 27
 
 
