@@ -8,7 +8,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN   := PYTHONPATH= $(BIN)/python
 
-.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow chaos check format cov bench bench-quick append-cost late-steps docs build clean
+.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow chaos check format cov bench bench-quick bench-database append-cost late-steps docs build clean
 
 help:
 	@echo 'make demo        train on real data and log it to runs/ (or LOGDIR=s3://bucket/runs, gs://bucket/runs)'
@@ -21,6 +21,7 @@ help:
 	@echo 'make late-steps      what TensorBoard shows of late steps, into docs/late_steps.md'
 	@echo 'make bench       how fast it is beside its peers, into docs/benchmarks.md (15 minutes; installs 5.5 GB once)'
 	@echo 'make bench-quick     the same in 2 minutes, to the terminal (ARGS="--rows 1,3 --peers none")'
+	@echo 'make bench-database  scalars into a SQLite database, beside a transaction for each (half a minute)'
 	@echo 'make cov docs build clean'
 
 $(READY): pyproject.toml Makefile
