@@ -8,7 +8,7 @@
     ├── WriterClosedError (RuntimeError)    yours: written after close(); ``await writer.init()`` opens it again
     ├── WrongLoopError (RuntimeError)       yours: used from another event loop, thread or forked child
     ├── QueueFullError                      the storage's: overflow="raise" and the queue is full; a later write can succeed
-    ├── OpenError                           the logdir cannot be opened; the message names the cure
+    ├── OpenError                           the logdir, or the database, cannot be opened; the message names the cure
     ├── CommitError                         the storage's: summaries that were accepted are not committed (yet)
     │   ├── FlushTimeoutError (TimeoutError)    flush(timeout=) ran out; they are still waiting, a later flush can succeed
     │   └── ForeignWriterError              another process wrote to our segment, and ``foreign_writer="raise"``
@@ -59,7 +59,7 @@ class QueueFullError(SummaryError):
 
 
 class OpenError(SummaryError):
-    """The logdir cannot be opened. ``retriable`` is that of the storage's error, which is the cause."""
+    """The logdir, or the database, cannot be opened. ``retriable`` is that of the storage's error, which is the cause."""
 
     def __init__(self, message: str, *, retriable: bool = False) -> None:
         super().__init__(message)

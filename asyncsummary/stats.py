@@ -14,7 +14,8 @@ class WriterStats:
     ``spooled``: on this machine's disk (``spool_dir``) until storage is back, those of earlier processes included. ``recovered``: summaries
     of earlier processes that were found there and committed; ``accepted`` and ``committed`` do not count them.
     ``retries``: waits before another try. ``segments``: event files or objects begun. ``last_error``: the storage's latest, None if it
-    has recovered since.
+    has recovered since. Of a database, ``appends`` are transactions, ``bytes`` about what they held, and ``segments`` how often it was
+    opened.
     """
 
     accepted: int

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from asyncsummary.database.schema import APPLICATION_ID, TABLES, misfit
 from asyncsummary.errors import OpenError
@@ -181,6 +181,19 @@ def path_of(uri: str) -> Path | None:
     else:
         name, is_memory = uri, False
     return None if is_memory or name in {"", ":memory:"} else Path(name)
+
+
+def absolute(uri: str) -> str:
+    """Return the same path or URI for good: whatever the program's current folder becomes."""
+    path = path_of(uri)
+    if path is None:
+        return uri
+    if not uri.startswith("file:"):
+        return os.path.abspath(os.path.expanduser(uri))
+    if path.is_absolute():
+        return uri
+    query = urlsplit(uri).query
+    return f"file:{quote(os.path.abspath(path))}" + (f"?{query}" if query else "")
 
 
 async def _check(database: Database) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from asyncsummary.database.connection import Database, connected, described, is_passing
+from asyncsummary.database.connection import Database, absolute, connected, described, is_passing
 from asyncsummary.database.events import event_of_row
 from asyncsummary.database.graphs import graph_bytes_of
 from asyncsummary.database.rows import Metadata
@@ -106,7 +106,7 @@ async def _reading(uri: str) -> AsyncIterator[Database]:
 
 def _that_exists(uri: str) -> str:
     """Return the URI of a database that is not made if it is not there."""
-    return uri if uri.startswith("file:") else f"file:{quote(os.path.abspath(uri))}?mode=rw"
+    return uri if uri.startswith("file:") else f"file:{quote(absolute(uri))}?mode=rw"
 
 
 async def _runs(database: Database, *, with_orphans: bool) -> list[_Run]:

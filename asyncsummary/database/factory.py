@@ -8,6 +8,7 @@ from datetime import datetime
 from asyncsummary.batch import BatchPolicy
 from asyncsummary.commit import RetryPolicy
 from asyncsummary.config import MAX_PENDING_BYTES, MAX_PENDING_SUMMARIES, RETRY_SECONDS, WriterConfig, one_of, positive_seconds, whole
+from asyncsummary.database.connection import absolute
 from asyncsummary.database.names import EXPERIMENT, RUN, USER, Names, checked_name
 from asyncsummary.database.resource import DatabaseResource
 from asyncsummary.database.sink import DatabaseConfig
@@ -47,7 +48,7 @@ def create_db_writer(
     experiment, run and tag are made with the first summary. What ``flush()`` has returned for is committed, once; another process sees it.
 
     Args:
-        db_uri: a path, or a SQLite URI (``file:...``). The file is made, its folder is not.
+        db_uri: a path, or a SQLite URI (``file:...``), relative to the folder in which this is called. The file is made, its folder is not.
         experiment_name: at most 256 characters; "" for none. Default: today's date, as YYYY-MM-DD.
         run_name: at most 512 characters; "" for none. Default: the time, as HH:MM:SS.
         user_name: a letter, then letters, digits and hyphens, at most 31; b"" for none. Default: the user of this process.
@@ -102,7 +103,7 @@ def _uri(given: object) -> str:
     path = os.fspath(given)
     if isinstance(path, bytes) or not path or "\0" in path:
         raise InvalidArgumentError(f"db_uri: must be the path of a file, got {given!r}")
-    return str(path)
+    return absolute(str(path))
 
 
 def _names(user: object, experiment: object, run: object) -> Names:

@@ -280,8 +280,7 @@ class DatabaseSink:
                 await database.close(tidy=tidy)
 
     async def _finish(self) -> None:
-        database = self._database
-        assert database is not None, "it is open"
+        database = self._database or await self._connect()
         await catalog.finish(database, self._catalog, self._wall())
 
     async def _patiently(self, call: Callable[[], Awaitable[object]], begun: float) -> None:

@@ -126,12 +126,21 @@ async def test_memory(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Is one of the folder in which the program runs."""
+@pytest.mark.parametrize("uri", ["db", "./db", "file:db", "file:db?cache=private", "~/db"])
+async def test_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    """Is one of the folder in which the writer was made, wherever the program goes after that."""
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    async with summary.create_db_writer("db", "experiment", "run", "user") as writer:
+    writer = summary.create_db_writer(uri, "experiment", "run", "user")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    async with writer:
         await writer.scalar("t", 1.0, 1)
-    assert scalars(tmp_path / "db") == [("t", 1, 1.0)]
+        await writer.flush()
+        monkeypatch.chdir("/")
+        await writer.scalar("t", 2.0, 2)
+    assert scalars(tmp_path / "db") == [("t", 1, 1.0), ("t", 2, 2.0)]
+    assert len(column(tmp_path / "db", "SELECT run_id FROM Runs")) == 1
 
 
 async def test_journal_modes(tmp_path: Path) -> None:

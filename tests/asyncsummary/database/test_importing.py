@@ -120,3 +120,12 @@ async def test_a_relative_logdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (run,) = await import_logdir("logs" + os.sep, "db", user_name="user")
     assert run.run_name == "a"
     assert column("db", "SELECT experiment_name FROM Experiments") == ["logs"]
+
+
+async def test_any_filesystem(tmp_path: Path) -> None:
+    """Of fsspec's."""
+    url = f"memory://{tmp_path.name}/logs"
+    async with summary.create_file_writer(f"{url}/a") as writer:
+        await writer.scalar("t", 1.0, 1)
+    (run,) = await import_logdir(url, tmp_path / "db", user_name="user")
+    assert (run.run_name, run.events) == ("a", 1)

@@ -1,6 +1,7 @@
 """What is accepted for a database, and how: dtypes, errors at their own await, and the life of a writer, which is that of all writers."""
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import threading
@@ -121,6 +122,45 @@ async def test_room_is_given_by_bytes(tmp_path: Path) -> None:
         accepted = [await writer.scalars({"a": 1, "b": 2.0}, step) for step in range(20)]
         assert accepted.count(False) * 2 == writer.stats.dropped > 0
     assert len(tensors(tmp_path / "db2")) == writer.stats.committed == 2 * accepted.count(True)
+
+
+async def test_a_series_that_finds_no_room(tmp_path: Path) -> None:
+    """Is dropped in pieces, and counted."""
+    async with made(tmp_path / "db", max_pending_bytes=40_000, overflow="drop_newest", flush_millis=1_000_000, max_queue=10_000) as writer:
+        assert await writer.scalar_series("t", np.arange(2000.0), np.arange(2000)) is False
+        stats = writer.stats
+        assert stats.accepted + stats.dropped == 2000
+        assert stats.dropped > 0
+    assert len(tensors(tmp_path / "db")) == stats.accepted
+
+
+async def test_every_image_has_a_tag(tmp_path: Path) -> None:
+    """And every clip."""
+    path = tmp_path / "db"
+    async with made(path) as writer:
+        await writer.image("i", np.zeros((3, 2, 4, 1), np.uint8), 1, max_images=2)
+        await writer.audio("a", np.zeros((2, 4), np.float32), 8000, step=1)
+    assert query(path, "SELECT tag_name, plugin_name, shape FROM Tensors JOIN Tags ON series = tag_id ORDER BY Tensors.rowid") == [
+        ("i/image/0", "images", "3"),
+        ("i/image/1", "images", "3"),
+        ("a/audio/0", "audio", "1,2"),
+        ("a/audio/1", "audio", "1,2"),
+    ]
+    assert column(path, "SELECT CAST(data AS TEXT) FROM TensorStrings WHERE idx = 0 ORDER BY rowid LIMIT 2") == ["4", "4"]
+
+
+async def test_a_writer_that_nobody_holds(tmp_path: Path) -> None:
+    """Commits what waits, closes the database, and warns."""
+    path = tmp_path / "db"
+    writer = made(path)
+    await writer.scalar("t", 1.0, 1)
+    with pytest.warns(ResourceWarning, match="was not closed; 1 summaries"):
+        del writer
+        gc.collect()
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0.01)
+    assert scalars(path) == [("t", 1, 1.0)]
+    assert column(path, "SELECT finished_time IS NULL FROM Runs") == [0]
 
 
 async def test_backpressure(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from asyncsummary.database import rows
 from asyncsummary.database.rows import EventRows, Metadata, TensorRow, event_rows
 from asyncsummary.database.tensors import Tensor
 from asyncsummary.errors import InvalidSummaryError
@@ -103,3 +104,10 @@ def test_bad_histograms() -> None:
     """Name their tag."""
     with pytest.raises(InvalidSummaryError, match="'the tag': has 1 limits of buckets and 2 counts"):
         rows_of(Value(tag="the tag", histo=HistogramProto(bucket_limit=[1.0], bucket=[1.0, 2.0])))
+
+
+def test_images_that_sqlite_cannot_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name their tag."""
+    monkeypatch.setattr(rows, "LARGEST_BLOB", 3)
+    with pytest.raises(InvalidSummaryError, match="'the tag': has more bytes than SQLite takes"):
+        rows_of(Value(tag="the tag", image=Image(encoded_image_string=b"abcd")))

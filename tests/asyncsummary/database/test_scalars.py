@@ -65,6 +65,12 @@ def test_a_dtype_that_tensorflow_has_not() -> None:
         kept_scalar(np.longdouble(1), "t")
 
 
+def test_a_series_of_what_no_database_holds() -> None:
+    """Is told with its tag."""
+    with pytest.raises(InvalidTypeError, match="'the tag': float128 scalars unsupported"):
+        kept_series(np.array([1], np.longdouble), "the tag")
+
+
 @pytest.mark.parametrize("step", [0, -1, 2**63 - 1, -(2**63)])
 @pytest.mark.parametrize("value", [np.int8(1), 7, np.float64(0.1), np.uint64(0)])
 def test_packed(value: Any, step: int) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncsummary.database import tensors
 from asyncsummary.database.tensors import Tensor, number_of, proto_of, tensor_of
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.protos import TensorProto
@@ -112,3 +113,10 @@ def test_the_number_of_a_scalar() -> None:
     assert number_of(Tensor(9, "", (7).to_bytes(8, "little"))) == np.int64(7)
     for tensor in (Tensor(9, "1", bytes(8)), Tensor(9, "", bytes(4)), Tensor(STRING, "", b"hello"), Tensor(1, "", None)):
         assert number_of(tensor) is None
+
+
+def test_what_sqlite_cannot_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strings, too, have a limit."""
+    monkeypatch.setattr(tensors, "LARGEST_BLOB", 3)
+    with pytest.raises(InvalidSummaryError, match="'the tag': a string is longer than SQLite takes"):
+        tensor_of(tensor_proto(["fine", "abcd"], "the tag"), "the tag")
