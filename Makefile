@@ -1,6 +1,7 @@
 # Verbs for people and for CI. Each makes what it needs: a virtual environment in .venv, by python3 and pip, or by uv if it is there.
 
 PYTHON ?= python3
+PYTHON_3_7 ?= python3.7
 VENV   ?= .venv
 LOGDIR ?= runs
 
@@ -8,13 +9,14 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN   := PYTHONPATH= $(BIN)/python
 
-.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow chaos check format cov bench bench-quick bench-database append-cost late-steps docs build clean
+.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow test-old-tensorboard chaos check format cov bench bench-quick bench-database append-cost late-steps docs build clean
 
 help:
 	@echo 'make demo        train on real data and log it to runs/ (or LOGDIR=s3://bucket/runs, gs://bucket/runs)'
 	@echo 'make demo-s3     the same against an S3 server on this machine, started and stopped by itself'
 	@echo 'make test        the whole test suite; make test-all: on every Python that is installed'
 	@echo 'make test-tensorflow    the same calls to TensorFlow and to us, compared (installs 1.6 GB)'
+	@echo 'make test-old-tensorboard   TensorBoard 1.14, which reads databases (needs Python 3.7: PYTHON_3_7=path)'
 	@echo 'make chaos       faults at every request, kills, outages, broken disks; writes docs/reliability.md (SEED=2, SECTIONS=wire)'
 	@echo 'make check       formatting, lint, types, import rules'
 	@echo 'make append-cost     what flushes cost on a bucket, into docs/append_cost.md'
@@ -60,6 +62,12 @@ test-tensorflow:
 	@.venv-tensorflow/bin/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
 	@.venv-tensorflow/bin/python -m pip install -q --disable-pip-version-check -e . --group tensorflow
 	@TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH= .venv-tensorflow/bin/python -m pytest -q tests/with_tensorflow --result docs/tensorflow.md $(ARGS)
+
+# The last TensorBoard that reads databases, which needs an old Python.
+test-old-tensorboard: $(READY)
+	@test -x .venv-tensorboard-1.14/bin/tensorboard || { $(PYTHON_3_7) -m venv .venv-tensorboard-1.14 && \
+	    .venv-tensorboard-1.14/bin/python -m pip install -q --disable-pip-version-check tensorboard==1.14.0 'protobuf<3.21' 'setuptools<60'; }
+	@TENSORBOARD_1_14=$(CURDIR)/.venv-tensorboard-1.14/bin/tensorboard $(RUN) -m pytest -q tests/integration/test_old_tensorboard.py $(ARGS)
 
 # Everything that can go wrong, and what was lost; make test runs a part of it. Chosen sections are printed, all are written to the docs.
 chaos: $(READY)
