@@ -254,8 +254,8 @@ TO_S3 = Row(
 IMPORT = Row(
     "9",
     "Importing it",
-    "In fresh interpreters, with a warm file cache and compiled modules: first numpy and protobuf's runtime, then `import asyncsummary`. What only some users "
-    "need (s3fs, gcsfs, botocore, aiohttp, PIL and the like) must not be loaded by that.",
+    "In fresh interpreters, with a warm file cache and compiled modules: first numpy and protobuf's runtime, then `import asyncsummary`. "
+    "What only some users need (s3fs, gcsfs, botocore, aiohttp, PIL and the like) must not be loaded by that.",
     (Program("asyncsummary", "imports", "asyncsummary"),),
     (
         Column("milliseconds", "import asyncsummary", " ms"),
