@@ -57,6 +57,7 @@ from asyncsummary.hooks import (
     SessionRunValues,
     SummarySaverHook,
 )
+from asyncsummary.kind_functions import custom_scalars, hparams, hparams_end, mesh, pr_curve, pr_curve_raw, text
 from asyncsummary.merge import merge_all
 from asyncsummary.scopes import (
     always_record_summaries,
@@ -112,6 +113,7 @@ __all__ = [
     "create_file_writer",
     "create_noop_writer",
     "create_summary_file_writer",
+    "custom_scalars",
     "eval_dir",
     "flush",
     "generic",
@@ -119,13 +121,18 @@ __all__ = [
     "get_step",
     "graph",
     "histogram",
+    "hparams",
+    "hparams_end",
     "image",
     "import_event",
     "initialize",
     "install_signal_handlers",
     "merge_all",
+    "mesh",
     "name_scope",
     "never_record_summaries",
+    "pr_curve",
+    "pr_curve_raw",
     "record_if",
     "record_summaries_every_n_global_steps",
     "scalar",
@@ -134,6 +141,7 @@ __all__ = [
     "set_step",
     "should_record_summaries",
     "summary_writer_initializer_op",
+    "text",
     "write",
 ]
 

@@ -23,19 +23,19 @@ async def scalar(name: str, tensor: Any, family: str | None = None, step: Suppor
         None without a default writer, False where summaries are not recorded (nothing is checked then, in both cases), True once it is
         accepted. What that promises, and what is raised, is said at ``SummaryWriter.scalar``. So it is for all kinds.
     """
-    writer = _recording_writer()
+    writer = recording_writer()
     return await writer.scalar(name, tensor, step, family) if isinstance(writer, SummaryWriter) else writer
 
 
 async def scalars(values: Mapping[str, Any], family: str | None = None, step: SupportsIndex | None = None) -> bool | None:
     """Write several numbers at one step to the default writer, if summaries are recorded here; see ``SummaryWriter.scalars``."""
-    writer = _recording_writer()
+    writer = recording_writer()
     return await writer.scalars(values, step, family) if isinstance(writer, SummaryWriter) else writer
 
 
 async def scalar_series(name: str, values: Any, steps: Any, wall_times: Any = None, family: str | None = None) -> bool | None:
     """Write many points of one tag to the default writer, if summaries are recorded here; see ``SummaryWriter.scalar_series``."""
-    writer = _recording_writer()
+    writer = recording_writer()
     return await writer.scalar_series(name, values, steps, wall_times, family) if isinstance(writer, SummaryWriter) else writer
 
 
@@ -44,7 +44,7 @@ async def generic(
     name: str, tensor: Any, metadata: Any = None, family: str | None = None, step: SupportsIndex | None = None
 ) -> bool | None:
     """Write an array as a tensor to the default writer, if summaries are recorded here; see ``SummaryWriter.generic``."""
-    writer = _recording_writer()
+    writer = recording_writer()
     return await writer.generic(name, tensor, step, metadata, family) if isinstance(writer, SummaryWriter) else writer
 
 
@@ -56,7 +56,7 @@ async def write(tag: str, tensor: Any, step: SupportsIndex | None = None, metada
     Raises:
         InvalidArgumentError: no step was set.
     """
-    writer = _recording_writer()
+    writer = recording_writer()
     if not isinstance(writer, SummaryWriter):
         return writer
     if step is None and get_step() is None:
@@ -69,7 +69,7 @@ async def write(tag: str, tensor: Any, step: SupportsIndex | None = None, metada
 @deferrable
 async def histogram(name: str, tensor: Any, family: str | None = None, step: SupportsIndex | None = None) -> bool | None:
     """Write a histogram to the default writer, if summaries are recorded here; see ``SummaryWriter.histogram``."""
-    writer = _recording_writer()
+    writer = recording_writer()
     return await writer.histogram(name, tensor, step, family) if isinstance(writer, SummaryWriter) else writer
 
 
@@ -83,7 +83,7 @@ async def image(
     step: SupportsIndex | None = None,
 ) -> bool | None:
     """Write images to the default writer, if summaries are recorded here; see ``SummaryWriter.image``."""
-    writer = _recording_writer()
+    writer = recording_writer()
     return await writer.image(name, tensor, step, bad_color, max_images, family) if isinstance(writer, SummaryWriter) else writer
 
 
@@ -92,7 +92,7 @@ async def audio(
     name: str, tensor: Any, sample_rate: float, max_outputs: int, family: str | None = None, step: SupportsIndex | None = None
 ) -> bool | None:
     """Write sound to the default writer, if summaries are recorded here; see ``SummaryWriter.audio``."""
-    writer = _recording_writer()
+    writer = recording_writer()
     return await writer.audio(name, tensor, sample_rate, max_outputs, step, family) if isinstance(writer, SummaryWriter) else writer
 
 
@@ -103,7 +103,7 @@ async def graph(param: Any, step: SupportsIndex | None = None, name: str | None 
     return None if writer is None else await writer.graph(param, step)
 
 
-def _recording_writer() -> SummaryWriter | bool | None:
+def recording_writer() -> SummaryWriter | bool | None:
     """Return the default writer; None if there is none, False where summaries are not recorded. In this order, as the original."""
     writer = default_writer.get()
     if writer is None:

@@ -23,6 +23,9 @@ from asyncsummary.writer import SummaryWriter, default_writer
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+# The arguments that may be callables.
+_VALUES = frozenset({"tensor", "param", "labels", "predictions", "weights", "vertices", "faces", "colors", "values"})
+
 _VALID_AT_TOP = re.compile(r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$")
 _VALID_WITHIN = re.compile(r"^[A-Za-z0-9_.\\/>-]+$")
 
@@ -133,7 +136,7 @@ class Graph:
         if function.__name__ not in KINDS:
             return self._define_other(function, arguments)
         writer = default_writer.get()
-        rest = {name: value for name, value in arguments.items() if name not in {"name", "tensor", "family", "step"}}
+        rest = {name: value for name, value in arguments.items() if name not in {"name", "family", "step"}}
         try:
             tag = self._tag(arguments["name"], arguments["family"])
         except SummaryError as error:
@@ -141,12 +144,12 @@ class Graph:
                 raise
             tag, evaluate = str(arguments["name"]), functools.partial(_fail, error)  # told to whoever wants it: nobody may
         else:
-            evaluate = functools.partial(_evaluate, function.__name__, tag, arguments["tensor"], rest)
+            evaluate = functools.partial(_evaluate, function.__name__, tag, rest)
         if writer is None:
             op = SummaryOp(tag, None, evaluate)
         else:
             step = _deferred_step(arguments["step"], tag)
-            write = functools.partial(_write, writer, function.__name__, recording.get(), tag, arguments["tensor"], step, rest)
+            write = functools.partial(_write, writer, function.__name__, recording.get(), tag, step, rest)
             op = SummaryOp(tag, write, evaluate)
             self.summary_ops.append(op)
         self.all_ops.append(op)
@@ -159,14 +162,16 @@ class Graph:
         context.run(current_graph.set, None)
 
         async def write() -> Any:
-            values = {name: await evaluated(value) if name in {"tensor", "param"} else value for name, value in arguments.items()}
+            values = {name: await evaluated(value) if name in _VALUES else value for name, value in arguments.items()}
             writer = context[default_writer]
             if function.__name__ == "flush":
                 return await function(**values)
             assert writer is not None, "looked at when it was defined"
             if function.__name__ == "graph":
                 return await writer.graph(values["param"], values["step"])
-            return await writer.import_event(values["tensor"])
+            if function.__name__ == "import_event":
+                return await writer.import_event(values["tensor"])
+            return await getattr(writer, function.__name__)(**values)
 
         op = SummaryOp(function.__name__, write)
         if function.__name__ != "flush":
@@ -188,27 +193,32 @@ class Graph:
 
 
 async def _write(
-    writer: SummaryWriter, kind: str, condition: Condition | None, tag: str, value: Any, step: Any, rest: dict[str, Any]
+    writer: SummaryWriter, kind: str, condition: Condition | None, tag: str, step: Any, arguments: dict[str, Any]
 ) -> bool | None:
-    """Carry out an op: ask the condition, evaluate the value, read the step, write."""
+    """Carry out an op: ask the condition, evaluate the values, read the step, write."""
     if condition is None or not (condition() if callable(condition) else condition):
         return False
-    tensor = await evaluated(value)
+    rest = await _evaluated_all(arguments)
+    value = [rest.pop("tensor")] if "tensor" in rest else []  # the writers' methods have other names for it
     scope = current_name_scope.get()
     current_name_scope.set("")  # the tag is whole already
     try:
-        found: bool | None = await getattr(writer, kind)(tag, tensor, step=int(step), **rest)
+        found: bool | None = await getattr(writer, kind)(tag, *value, step=int(step), **rest)
     finally:
         current_name_scope.set(scope)
     return found
 
 
-async def _evaluate(kind: str, tag: str, value: Any, rest: dict[str, Any]) -> Summary:
+async def _evaluate(kind: str, tag: str, arguments: dict[str, Any]) -> Summary:
     """Return a summary as a message, encoded by a thread if that takes time."""
-    tensor = await evaluated(value)
+    values = await _evaluated_all(arguments)
     if kind == "scalar":
-        return summary_of(kind, tag, tensor, rest)
-    return await asyncio.to_thread(summary_of, kind, tag, tensor, rest)
+        return summary_of(kind, tag, values)
+    return await asyncio.to_thread(summary_of, kind, tag, values)
+
+
+async def _evaluated_all(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: await evaluated(value) if name in _VALUES else value for name, value in arguments.items()}
 
 
 async def _fail(error: SummaryError) -> Summary:

@@ -4,7 +4,7 @@ import contextvars
 import threading
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, SupportsIndex
 
 from asyncsummary.columns import pack_row
@@ -13,6 +13,7 @@ from asyncsummary.scopes import Scope, current_name_scope
 from asyncsummary.stats import WriterStats
 from asyncsummary.steps import GlobalStep, checked_step, current_step, default_step, set_step
 from asyncsummary.values.audio import audio_batch
+from asyncsummary.values.content import Content
 from asyncsummary.values.histogram import histogram_content
 from asyncsummary.values.image import image_batch
 from asyncsummary.writer import SummaryWriter, at_end_of_block, default_writer
@@ -87,6 +88,9 @@ class FileWriterHandle(SummaryWriter):
 
     async def graph(self, graph: Any, step: SupportsIndex | None = None) -> bool:
         return await self._resource.graph(graph, step)
+
+    async def _write(self, tag: str, step: Any, family: Any, check: Callable[[str], Content], *, plain: bool = False) -> bool:
+        return await self._resource.later(tag, step, family, check, plain=plain)
 
     async def import_event(self, event: bytes) -> None:
         await self._resource.import_event(event)

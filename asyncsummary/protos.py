@@ -1,26 +1,13 @@
 """Which protobuf messages do event files hold? Our own definitions, field for field those that TensorBoard reads.
 
 They live in a descriptor pool of their own and in a package of their own, so that TensorFlow's and TensorBoard's definitions can be
-imported before or after in the same process. They are built at run time: code that protoc generates checks the version of the
+imported before or after in the same process. They are built at run time (``schema``): code that protoc generates checks the version of the
 protobuf that imports it, and refuses to run two major versions later. ``protos.pyi`` has their types.
 """
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from asyncsummary.schema import messages
 
-_PACKAGE = "asyncsummary"
-_Field = descriptor_pb2.FieldDescriptorProto
-_SCALARS = {
-    "double": _Field.TYPE_DOUBLE,
-    "float": _Field.TYPE_FLOAT,
-    "int32": _Field.TYPE_INT32,
-    "int64": _Field.TYPE_INT64,
-    "uint32": _Field.TYPE_UINT32,
-    "uint64": _Field.TYPE_UINT64,
-    "string": _Field.TYPE_STRING,
-    "bytes": _Field.TYPE_BYTES,
-}
-
-# message: field name -> "number type", then "*" for repeated (numbers are packed), "|group" for a member of that oneof.
+# What the fields' specs mean is said in ``schema``.
 _SCHEMA: dict[str, dict[str, str]] = {
     "Event": {
         "wall_time": "1 double",
@@ -97,57 +84,25 @@ _SCHEMA: dict[str, dict[str, str]] = {
 }
 
 
-def _add_field(message: descriptor_pb2.DescriptorProto, name: str, spec: str) -> None:
-    number, kind, *marks = spec.split()
-    field = message.field.add(name=name, number=int(number))
-    field.label = _Field.LABEL_REPEATED if "*" in marks else _Field.LABEL_OPTIONAL
-    if kind in _SCALARS:
-        field.type = _SCALARS[kind]
-    else:
-        field.type = _Field.TYPE_MESSAGE
-        field.type_name = f".{_PACKAGE}.{kind}"
-    groups = [mark[1:] for mark in marks if mark.startswith("|")]
-    if groups:
-        if not message.oneof_decl:
-            message.oneof_decl.add(name=groups[0])
-        field.oneof_index = 0  # no message here has two oneofs
+_MESSAGES = messages("asyncsummary", _SCHEMA)
 
-
-def _build() -> descriptor_pool.DescriptorPool:
-    file = descriptor_pb2.FileDescriptorProto(name="asyncsummary.proto", package=_PACKAGE, syntax="proto3")
-    for message_name, fields in _SCHEMA.items():
-        message = file.message_type.add(name=message_name)
-        for field_name, spec in fields.items():
-            _add_field(message, field_name, spec)
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    return pool
-
-
-_POOL = _build()
-
-
-def _message(name: str) -> type:
-    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
-
-
-Event = _message("Event")
-SourceMetadata = _message("SourceMetadata")
-LogMessage = _message("LogMessage")
-SessionLog = _message("SessionLog")
-TaggedRunMetadata = _message("TaggedRunMetadata")
-Summary = _message("Summary")
-Value = _message("Value")
-Image = _message("Image")
-Audio = _message("Audio")
-HistogramProto = _message("HistogramProto")
-PluginData = _message("PluginData")
-SummaryMetadata = _message("SummaryMetadata")
-TensorShapeProto = _message("TensorShapeProto")
-TensorProto = _message("TensorProto")
-NodeDef = _message("NodeDef")
-GraphDef = _message("GraphDef")
-MetaGraphDef = _message("MetaGraphDef")
+Event = _MESSAGES["Event"]
+SourceMetadata = _MESSAGES["SourceMetadata"]
+LogMessage = _MESSAGES["LogMessage"]
+SessionLog = _MESSAGES["SessionLog"]
+TaggedRunMetadata = _MESSAGES["TaggedRunMetadata"]
+Summary = _MESSAGES["Summary"]
+Value = _MESSAGES["Value"]
+Image = _MESSAGES["Image"]
+Audio = _MESSAGES["Audio"]
+HistogramProto = _MESSAGES["HistogramProto"]
+PluginData = _MESSAGES["PluginData"]
+SummaryMetadata = _MESSAGES["SummaryMetadata"]
+TensorShapeProto = _MESSAGES["TensorShapeProto"]
+TensorProto = _MESSAGES["TensorProto"]
+NodeDef = _MESSAGES["NodeDef"]
+GraphDef = _MESSAGES["GraphDef"]
+MetaGraphDef = _MESSAGES["MetaGraphDef"]
 
 # SessionLog.status
 START = 1

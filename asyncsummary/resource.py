@@ -25,6 +25,7 @@ from asyncsummary.tags import TagTable, plain_tag
 from asyncsummary.values.content import Content, event_of
 from asyncsummary.values.event import event_bytes
 from asyncsummary.values.graph import graph_bytes
+from asyncsummary.values.plugin import Ready
 from asyncsummary.values.scalar import LARGEST, scalar_value
 from asyncsummary.values.series import series
 from asyncsummary.values.tensor import tensor_value
@@ -119,13 +120,18 @@ class WriterResource:
         pipeline.queue.put_rows(rows, count, size)
         return True
 
-    async def later(self, name: Any, step: Any, family: Any, check: Callable[[str], Content]) -> bool:
-        """Check a summary that takes time to encode, and accept it; False says that it was dropped by the overflow policy."""
+    async def later(self, name: Any, step: Any, family: Any, check: Callable[[str], Content], *, plain: bool = False) -> bool:
+        """Check a summary, under a ``plain`` tag if so asked, and accept it: encoded if it is ready, else to be encoded later.
+
+        False says that it was dropped by the overflow policy.
+        """
         wall_time = _wall_time()
         pipeline = await self.opened()
-        tag = self._tags.name(name, family, current_name_scope.get())
+        tag = plain_tag(name) if plain else self._tags.name(name, family, current_name_scope.get())
         content = check(tag)
         number = current_step() if step is None else as_step(step, tag)
+        if isinstance(content, Ready):
+            return await self._accept(pipeline, event_of(content, wall_time, number))
         deferred = Deferred(partial(event_of, content, wall_time, number), content.size + len(tag))
         return await self._accept(pipeline, deferred)
 

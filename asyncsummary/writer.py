@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, SupportsIndex
 
 from asyncsummary.errors import SummaryError
+from asyncsummary.kinds import Kinds
 from asyncsummary.scopes import Scope
 from asyncsummary.stats import Counters, WriterStats
 from asyncsummary.steps import GlobalStep
@@ -16,7 +17,7 @@ default_writer: "contextvars.ContextVar[SummaryWriter | None]" = contextvars.Con
 _logger = logging.getLogger("asyncsummary")
 
 
-class SummaryWriter(abc.ABC):
+class SummaryWriter(Kinds):
     """Writes summaries to one run. Made by ``create_file_writer`` and its like.
 
     Order: what one task writes stays in that order, but for the scalars of one tag, which go out by step within a batch.
@@ -244,6 +245,9 @@ class NoopWriter(SummaryWriter):
         """Nothing."""
 
     async def graph(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing."""
+
+    async def _write(self, *args: Any, **kwargs: Any) -> None:
         """Nothing."""
 
     async def import_event(self, event: bytes) -> None:

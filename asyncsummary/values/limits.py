@@ -1,9 +1,12 @@
-"""How many of a batch are written? For images and audio."""
+"""How much can be written? Of a batch, as many as the caller wants; of bytes, as many as a message can hold."""
 
 import operator
 from typing import Any
 
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+
+MOST_BYTES = (1 << 31) - (1 << 16)
+"""What one value may have: protobuf's 2 GiB, less what an Event needs besides."""
 
 
 def at_least_one(argument: str, value: Any, tag: str) -> int:
@@ -22,3 +25,13 @@ def at_least_one(argument: str, value: Any, tag: str) -> int:
     if limit >= 2**31:
         raise InvalidSummaryError(f"{argument} of tag {tag!r}: must be < 2^31, got {limit}", tag)
     return limit
+
+
+def require_encodable(size: int, tag: str) -> None:
+    """See that so many bytes fit into one protobuf message, which ends at 2 GiB.
+
+    Raises:
+        InvalidSummaryError: they do not.
+    """
+    if size > MOST_BYTES:
+        raise InvalidSummaryError(f"value of tag {tag!r}: {size} bytes, and a summary can have {MOST_BYTES} at the most", tag)

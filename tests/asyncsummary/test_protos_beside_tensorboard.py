@@ -5,8 +5,10 @@ import sys
 from typing import Any
 
 import pytest
+from google.protobuf.descriptor import FieldDescriptor
 from tensorboard.compat.proto import event_pb2, summary_pb2
 
+from asyncsummary import plugin_protos
 from asyncsummary.protos import Event, SessionLog, Summary, SummaryMetadata, Value
 from asyncsummary.records import scan
 from tests.support.golden import GOLDEN_EVENTS
@@ -43,6 +45,32 @@ def test_every_field_of_ours_is_one_of_tensorboards() -> None:
         known = {field.number: field.name for field in theirs.DESCRIPTOR.fields}
         for field in ours.DESCRIPTOR.fields:
             assert known[field.number] == field.name
+
+
+def test_every_field_of_a_plugins_message_is_one_of_tensorboards() -> None:
+    """Same number, same name, and a type that is the same on the wire."""
+    from tensorboard.plugins.audio import plugin_data_pb2 as audio
+    from tensorboard.plugins.custom_scalar import layout_pb2
+    from tensorboard.plugins.hparams import api_pb2
+    from tensorboard.plugins.hparams import plugin_data_pb2 as hparams
+    from tensorboard.plugins.mesh import plugin_data_pb2 as mesh
+    from tensorboard.plugins.pr_curve import plugin_data_pb2 as pr_curve
+    from tensorboard.plugins.projector import projector_config_pb2
+
+    files: list[Any] = [audio, layout_pb2, api_pb2, hparams, mesh, pr_curve, projector_config_pb2]
+    theirs = {name: message for file in files for name, message in file.DESCRIPTOR.message_types_by_name.items()}
+    theirs["Series"] = theirs["MarginChartContent"].nested_types_by_name["Series"]
+    theirs["HParamsEntry"] = theirs["SessionStartInfo"].nested_types_by_name["HparamsEntry"]
+    theirs["PlainValue"] = theirs["HParamsEntry"].fields_by_name["value"].message_type
+    theirs["ListValue"] = theirs["HParamInfo"].fields_by_name["domain_discrete"].message_type
+    ours = [value for value in vars(plugin_protos).values() if hasattr(value, "DESCRIPTOR")]
+    assert len(ours) == 23
+    enum = FieldDescriptor.TYPE_ENUM
+    for message in ours:
+        known = {field.number: (field.name, field.type) for field in theirs[message.DESCRIPTOR.name].fields}
+        for field in message.DESCRIPTOR.fields:
+            name, kind = known[field.number]
+            assert (name, FieldDescriptor.TYPE_INT32 if kind == enum else kind) == (field.name, field.type)
 
 
 def test_session_log() -> None:

@@ -31,6 +31,17 @@ class TensorBoard(ServerProcess):
             error.close()
             return None
 
+    def fetch(self, path: str, **query: str) -> tuple[str, bytes]:
+        """Return the type and the bytes of what is at a path below /data."""
+        with urllib.request.urlopen(f"{self.url}/data/{path}?{urllib.parse.urlencode(query)}", timeout=30) as answer:
+            return str(answer.headers.get_content_type()), answer.read()
+
+    def post(self, path: str, question: Any) -> Any:
+        """Return the JSON that answers a question in JSON."""
+        request = urllib.request.Request(f"{self.url}/data/{path}", json.dumps(question).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
     def points(self, run: str, tag: str) -> list[tuple[int, float]]:
         """Return (step, value) of the points it serves."""
         return [(step, value) for _, step, value in self.ask("plugin/scalars/scalars", run=run, tag=tag) or []]

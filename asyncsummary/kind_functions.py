@@ -1,0 +1,109 @@
+"""What do the module-level functions of ``kinds`` do? What those of ``functions`` do: they pass the summary on to the default writer."""
+
+from collections.abc import Mapping
+from typing import Any, SupportsIndex
+
+from asyncsummary.functions import recording_writer
+from asyncsummary.graph import deferrable
+from asyncsummary.values.pr_curve import THRESHOLDS
+from asyncsummary.writer import SummaryWriter, default_writer
+
+
+@deferrable
+async def text(
+    name: str, tensor: Any, family: str | None = None, step: SupportsIndex | None = None, *, description: str | None = None
+) -> bool | None:
+    """Write text to the default writer, if summaries are recorded here; see ``SummaryWriter.text``."""
+    writer = recording_writer()
+    return await writer.text(name, tensor, step, family, description=description) if isinstance(writer, SummaryWriter) else writer
+
+
+@deferrable
+async def pr_curve(
+    name: str,
+    labels: Any,
+    predictions: Any,
+    num_thresholds: int = THRESHOLDS,
+    weights: Any = None,
+    family: str | None = None,
+    step: SupportsIndex | None = None,
+    *,
+    description: str | None = None,
+) -> bool | None:
+    """Write a precision-recall curve to the default writer, if summaries are recorded here; see ``SummaryWriter.pr_curve``."""
+    writer = recording_writer()
+    if not isinstance(writer, SummaryWriter):
+        return writer
+    return await writer.pr_curve(name, labels, predictions, step, num_thresholds, weights, family, description=description)
+
+
+@deferrable
+async def pr_curve_raw(
+    name: str,
+    true_positive_counts: Any,
+    false_positive_counts: Any,
+    true_negative_counts: Any,
+    false_negative_counts: Any,
+    precision: Any,
+    recall: Any,
+    family: str | None = None,
+    step: SupportsIndex | None = None,
+    *,
+    description: str | None = None,
+) -> bool | None:
+    """Write a finished curve to the default writer, if summaries are recorded here; see ``SummaryWriter.pr_curve_raw``."""
+    writer = recording_writer()
+    if not isinstance(writer, SummaryWriter):
+        return writer
+    rows = (true_positive_counts, false_positive_counts, true_negative_counts, false_negative_counts, precision, recall)
+    return await writer.pr_curve_raw(name, *rows, step, family, description=description)
+
+
+@deferrable
+async def mesh(
+    name: str,
+    vertices: Any,
+    family: str | None = None,
+    step: SupportsIndex | None = None,
+    *,
+    faces: Any = None,
+    colors: Any = None,
+    config: Mapping[str, Any] | None = None,
+    description: str | None = None,
+) -> bool | None:
+    """Write a mesh or a cloud of points to the default writer, if summaries are recorded here; see ``SummaryWriter.mesh``."""
+    writer = recording_writer()
+    if not isinstance(writer, SummaryWriter):
+        return writer
+    return await writer.mesh(name, vertices, step, family, faces=faces, colors=colors, config=config, description=description)
+
+
+@deferrable
+async def custom_scalars(layout: Any, step: SupportsIndex = 0) -> bool | None:
+    """Write a layout to the default writer; the recording condition does not count. See ``SummaryWriter.custom_scalars``."""
+    writer = default_writer.get()
+    return None if writer is None else await writer.custom_scalars(layout, step)
+
+
+@deferrable
+async def hparams(
+    values: Mapping[str, Any],
+    domains: Mapping[str, Any] | None = None,
+    metrics: Any = None,
+    *,
+    trial_id: str | None = None,
+    description: str | None = None,
+    step: SupportsIndex = 0,
+) -> bool | None:
+    """Write hyperparameters to the default writer; the recording condition does not count. See ``SummaryWriter.hparams``."""
+    writer = default_writer.get()
+    if writer is None:
+        return None
+    return await writer.hparams(values, domains, metrics, trial_id=trial_id, description=description, step=step)
+
+
+@deferrable
+async def hparams_end(status: str = "success", *, step: SupportsIndex = 0) -> bool | None:
+    """Write the end of a session to the default writer; the recording condition does not count. See ``SummaryWriter.hparams_end``."""
+    writer = default_writer.get()
+    return None if writer is None else await writer.hparams_end(status, step=step)

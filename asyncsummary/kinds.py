@@ -1,0 +1,167 @@
+"""Which kinds can every writer write, besides those of tf.contrib.summary? All that TensorBoard's plugins show.
+
+Each method says what is wanted and makes the check that the value needs; how a checked value is accepted is the writer's.
+"""
+
+import abc
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, SupportsIndex
+
+from asyncsummary.values.content import Content
+from asyncsummary.values.hparams import SESSION_END, SESSION_START, hparams_content, session_end_content
+from asyncsummary.values.layout import TAG, layout_content
+from asyncsummary.values.mesh import mesh_content
+from asyncsummary.values.pr_curve import THRESHOLDS, pr_curve_content, pr_curve_raw_content
+from asyncsummary.values.text import text_content
+
+_wall_time = time.time
+
+
+class Kinds(abc.ABC):
+    """What a writer can write by one way for all kinds: a check, and what the check has made of the value.
+
+    ``tag``, ``step``, ``family``, results and errors are those of ``SummaryWriter.scalar``. Arrays are looked at and copied when a method
+    is called; what takes time is done in a thread, in the order of acceptance. ``description`` is Markdown that TensorBoard shows beside.
+    """
+
+    @abc.abstractmethod
+    async def _write(self, tag: str, step: Any, family: Any, check: Callable[[str], Content], *, plain: bool = False) -> bool | None:
+        """Have a value checked under its whole tag, a ``plain`` one as it is, and accept it."""
+
+    async def text(
+        self, tag: str, text: Any, step: SupportsIndex | None = None, family: str | None = None, *, description: str | None = None
+    ) -> bool | None:
+        """Write text, which TensorBoard shows as Markdown.
+
+        Args:
+            tag: as for ``scalar``; so are ``step`` and ``family``.
+            text: a str, or bytes in UTF-8; a sequence or array of them, of rank 1 or 2, is a table.
+            description: see above.
+
+        Returns and raises as ``scalar``.
+        """
+        return await self._write(tag, step, family, lambda name: text_content(text, name, description))
+
+    async def pr_curve(
+        self,
+        tag: str,
+        labels: Any,
+        predictions: Any,
+        step: SupportsIndex | None = None,
+        num_thresholds: int = THRESHOLDS,
+        weights: Any = None,
+        family: str | None = None,
+        *,
+        description: str | None = None,
+    ) -> bool | None:
+        """Write the precision-recall curve of a binary classifier.
+
+        Args:
+            tag: as for ``scalar``; so are ``step`` and ``family``.
+            labels: bools, or integers 0 and 1, of any shape.
+            predictions: how likely 1 is, in [0, 1], of the same shape.
+            num_thresholds: evenly spaced in [0, 1], at least 2.
+            weights: how much each counts; anything that can be broadcast to the shape, not negative. Default 1.
+            description: see above.
+
+        Returns and raises as ``scalar``.
+        """
+        return await self._write(
+            tag, step, family, lambda name: pr_curve_content(labels, predictions, name, num_thresholds, weights, description)
+        )
+
+    async def pr_curve_raw(
+        self,
+        tag: str,
+        true_positive_counts: Any,
+        false_positive_counts: Any,
+        true_negative_counts: Any,
+        false_negative_counts: Any,
+        precision: Any,
+        recall: Any,
+        step: SupportsIndex | None = None,
+        family: str | None = None,
+        *,
+        description: str | None = None,
+    ) -> bool | None:
+        """Write a precision-recall curve that was computed elsewhere: vectors of real numbers, one for each threshold from 0 to 1.
+
+        Returns and raises as ``scalar``.
+        """
+        rows = [true_positive_counts, false_positive_counts, true_negative_counts, false_negative_counts, precision, recall]
+        return await self._write(tag, step, family, lambda name: pr_curve_raw_content(rows, name, description))
+
+    async def mesh(
+        self,
+        tag: str,
+        vertices: Any,
+        step: SupportsIndex | None = None,
+        family: str | None = None,
+        *,
+        faces: Any = None,
+        colors: Any = None,
+        config: Mapping[str, Any] | None = None,
+        description: str | None = None,
+    ) -> bool | None:
+        """Write a mesh, or without faces a cloud of points.
+
+        Args:
+            tag: as for ``scalar``; so are ``step`` and ``family``. Its parts are written as ``tag_VERTEX``, ``tag_FACE`` and ``tag_COLOR``.
+            vertices: finite coordinates [batch, number, 3] or [number, 3], kept as float32.
+            faces: numbers of vertices, three for each triangle: [batch, faces, 3] or [faces, 3].
+            colors: a colour for each vertex, integers from 0 to 255, in the shape of ``vertices``.
+            config: classes of three.js and their settings, for example ``{"camera": {"cls": "PerspectiveCamera", "fov": 75}}``.
+            description: see above.
+
+        Returns and raises as ``scalar``.
+        """
+        return await self._write(tag, step, family, lambda name: mesh_content(vertices, name, faces, colors, config, description))
+
+    async def custom_scalars(self, layout: Any, step: SupportsIndex = 0) -> bool | None:
+        """Write the layout of the custom scalars dashboard, which holds for the whole logdir; write it once, in one run.
+
+        Args:
+            layout: torch's mapping ``{category: {chart: ["Multiline", [regex of tags, ...]], chart: ["Margin", [tag, lower, upper]]}}``,
+                or TensorBoard's Layout message, or its bytes.
+            step: of no importance.
+
+        Returns and raises as ``scalar``.
+        """
+        return await self._write(TAG, step, None, lambda _: layout_content(layout), plain=True)
+
+    async def hparams(
+        self,
+        values: Mapping[str, Any],
+        domains: Mapping[str, Any] | None = None,
+        metrics: Any = None,
+        *,
+        trial_id: str | None = None,
+        description: str | None = None,
+        step: SupportsIndex = 0,
+    ) -> bool | None:
+        """Write with which hyperparameters this run is made. Its metrics are its scalars; no other run is needed.
+
+        Args:
+            values: a bool, number or str for each name; lists and tuples become strings.
+            domains: which values there are, by name: a list of all of them, or a tuple (lowest, highest). Without ``domains``,
+                ``metrics`` and ``description``, no experiment is written, and TensorBoard makes one of what it finds.
+            metrics: tags of the scalars to compare runs by, or a mapping of tags to display names.
+            trial_id: runs with the same one are sessions of one trial, which TensorBoard averages. Default: each run is its own.
+            description: of the experiment, in Markdown.
+            step: of no importance.
+
+        Returns and raises as ``scalar``.
+        """
+        now = _wall_time()
+        return await self._write(
+            SESSION_START, step, None, lambda _: hparams_content(values, domains, metrics, trial_id, now, description), plain=True
+        )
+
+    async def hparams_end(self, status: str = "success", *, step: SupportsIndex = 0) -> bool | None:
+        """Write that the run has ended now, with "success", "failure", "unknown", or is "running" after all.
+
+        Returns and raises as ``scalar``.
+        """
+        now = _wall_time()
+        return await self._write(SESSION_END, step, None, lambda _: session_end_content(status, now), plain=True)

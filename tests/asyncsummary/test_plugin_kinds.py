@@ -1,0 +1,156 @@
+"""The kinds of TensorBoard's plugins through a writer, the module-level functions, and a graph."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import asyncsummary as summary
+from asyncsummary.values.message import KINDS
+from tests.support.writing import Bench
+
+LABELS, PREDICTIONS = [True, False, True], [0.9, 0.2, 0.4]
+POINTS, FACES = [[0.0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]]
+LAYOUT = {"category": {"chart": ["Multiline", ["loss"]]}}
+_ROW = [3.0, 1.0]
+CURVE: tuple[Any, Any, Any, Any, Any, Any] = (_ROW, _ROW, _ROW, _ROW, _ROW, _ROW)
+
+Written = Awaitable["bool | None"]
+# How each is called, with a tag and a step where it takes them; the tags it writes, and their plugin.
+METHODS: dict[str, tuple[Callable[[summary.SummaryWriter], Written], list[str], str]] = {
+    "text": (lambda writer: writer.text("t", "hello", 3, description="d"), ["s/t"], "text"),
+    "pr_curve": (lambda writer: writer.pr_curve("t", LABELS, PREDICTIONS, 3), ["s/t"], "pr_curves"),
+    "pr_curve_raw": (lambda writer: writer.pr_curve_raw("t", *CURVE, step=3), ["s/t"], "pr_curves"),
+    "mesh": (lambda writer: writer.mesh("t", POINTS, 3, faces=FACES), ["s/t_VERTEX", "s/t_FACE"], "mesh"),
+    "custom_scalars": (lambda writer: writer.custom_scalars(LAYOUT, 3), ["custom_scalars__config__"], "custom_scalars"),
+    "hparams": (
+        lambda writer: writer.hparams({"rate": 0.1}, metrics=["loss"], step=3),
+        ["_hparams_/experiment", "_hparams_/session_start_info"],
+        "hparams",
+    ),
+    "hparams_end": (lambda writer: writer.hparams_end(step=3), ["_hparams_/session_end_info"], "hparams"),
+}
+FUNCTIONS: dict[str, Callable[[], Written]] = {
+    "text": lambda: summary.text("t", "hello", step=3, description="d"),
+    "pr_curve": lambda: summary.pr_curve("t", LABELS, PREDICTIONS, step=3),
+    "pr_curve_raw": lambda: summary.pr_curve_raw("t", *CURVE, step=3),
+    "mesh": lambda: summary.mesh("t", POINTS, step=3, faces=FACES),
+    "custom_scalars": lambda: summary.custom_scalars(LAYOUT, 3),
+    "hparams": lambda: summary.hparams({"rate": 0.1}, metrics=["loss"], step=3),
+    "hparams_end": lambda: summary.hparams_end(step=3),
+}
+ALWAYS = {"custom_scalars", "hparams", "hparams_end"}
+"""Those that are written whatever the recording condition says."""
+
+
+@pytest.fixture(autouse=True)
+def one_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hyperparameters hold the time, so that two ways of writing them are equal at one time only."""
+    monkeypatch.setattr("asyncsummary.kinds._wall_time", lambda: 1700000000.5)
+
+
+def written(bench: Bench) -> list[Any]:
+    """Return the summaries behind the header."""
+    return [event for event in bench.events() if event.summary.value]
+
+
+@pytest.mark.parametrize("kind", METHODS)
+async def test_every_way_writes_the_same(kind: str) -> None:
+    """A method, a function, an op of a graph, and an op's message: same tags within the scope, same metadata with every value."""
+    by_method, by_function, by_op = Bench(), Bench(), Bench()
+    call, tags, plugin = METHODS[kind]
+    async with by_method.writer() as writer:
+        with summary.name_scope("s"):
+            assert await call(writer) is True
+            assert await call(writer) is True
+    events = written(by_method)
+    assert [[value.tag for value in event.summary.value] for event in events] == [tags, tags]
+    assert {value.metadata.plugin_data.plugin_name for event in events for value in event.summary.value} == {plugin}
+    assert [event.step for event in events] == [3, 3]
+    assert events[0].wall_time == pytest.approx(time.time(), abs=60)
+
+    async with by_function.writer() as writer, writer.as_default(), summary.always_record_summaries():
+        with summary.name_scope("s"):
+            assert await FUNCTIONS[kind]() is True
+    assert events[0].summary == written(by_function)[0].summary
+
+    async with by_op.writer() as writer, writer.as_default(), summary.always_record_summaries():
+        graph = summary.Graph()
+        with graph.as_default(), summary.name_scope("s"):
+            op: Any = FUNCTIONS[kind]()
+        assert await summary.Session(graph).run(op) is True
+        if kind in KINDS:
+            assert events[0].summary == await op.summary()
+    assert events[0].summary == written(by_op)[0].summary
+
+
+@pytest.mark.parametrize("kind", METHODS)
+async def test_without_writer_and_without_recording(kind: str) -> None:
+    """None and False; what describes the run is written whatever is recorded. A writer that does nothing does nothing."""
+    assert await FUNCTIONS[kind]() is None
+    assert await METHODS[kind][0](summary.create_noop_writer()) is None
+    bench = Bench()
+    async with bench.writer() as writer, writer.as_default(), summary.never_record_summaries():
+        assert await FUNCTIONS[kind]() is (kind in ALWAYS)
+    assert len(written(bench)) == (kind in ALWAYS)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda writer: writer.text("bad", 5, 1), "text of tag 'bad'"),
+        (lambda writer: writer.pr_curve("bad", [2], [0.5], 1), "labels of tag 'bad'"),
+        (lambda writer: writer.pr_curve_raw("bad", *[[1]] * 6, step=1), "true_positive_counts of tag 'bad'"),
+        (lambda writer: writer.mesh("bad", [1], 1), "vertices of tag 'bad'"),
+        (lambda writer: writer.custom_scalars(5), "layout"),
+        (lambda writer: writer.hparams({"a": None}), "hparams: 'a'"),
+        (lambda writer: writer.hparams_end("done"), "status"),
+        (lambda writer: writer.text("bad", "x", 1.5), "step of tag 'bad'"),
+    ],
+)
+async def test_bad_values_reach_their_own_await(call: Callable[[Any], Written], message: str) -> None:
+    """Nothing of them is written, and later writes work."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        with pytest.raises(summary.InvalidSummaryError, match=message):
+            await call(writer)
+        assert await writer.text("good", "x", 2)
+        assert writer.stats.accepted == 1
+    assert [event.summary.value[0].tag for event in written(bench)] == ["good"]
+
+
+async def test_values_of_a_graph_may_be_callables() -> None:
+    """Each is called when the op runs."""
+    bench = Bench()
+    calls = []
+
+    async def predictions() -> Any:
+        calls.append("predictions")
+        return np.array(PREDICTIONS)
+
+    async with bench.writer() as writer, writer.as_default(), summary.always_record_summaries():
+        graph = summary.Graph()
+        with graph.as_default():
+            text: Any = summary.text("t", lambda: f"call {len(calls)}", step=1)
+            curve: Any = summary.pr_curve("c", lambda: LABELS, predictions, step=1)
+            values: Any = summary.hparams(lambda: {"rate": 0.5})  # type: ignore[arg-type]  # as everything in a graph
+        assert calls == []
+        assert await summary.Session(graph).run([curve, text, values]) == [True] * 3
+    _, second, third = written(bench)
+    assert second.summary.value[0].tensor.string_val[0] == b"call 1"
+    assert b"rate" in third.summary.value[0].metadata.plugin_data.content
+
+
+async def test_the_order_of_acceptance() -> None:
+    """Is kept among what is ready, what is encoded later, and scalars."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        for step in range(20):
+            await writer.scalar("scalar", 1.0, step)
+            await writer.pr_curve("curve", LABELS, PREDICTIONS, step)
+            await writer.text("text", "x", step)
+            await writer.mesh("mesh", POINTS, step)
+    found = [(event.step, event.summary.value[0].tag) for event in written(bench)]
+    assert found == [(step, tag) for step in range(20) for tag in ("scalar", "curve", "text", "mesh_VERTEX")]

@@ -1,0 +1,135 @@
+"""Each plugin of TensorBoard serves what was written for it: by its Python reader, by its Rust reader, and from S3."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import asyncsummary as summary
+from tests.support.servers import MotoServer
+from tests.support.tensorboard import TensorBoard
+
+POINTS = [[[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]]
+FACES = [[[0, 1, 2], [0, 2, 3]]]
+COLORS = [[[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]]]
+LAYOUT = {"losses": {"all": ["Multiline", ["loss"]], "band": ["Margin", ["loss", "low", "high"]]}}
+
+
+async def write_run(logdir: str, options: Any, name: str, rate: float) -> None:
+    """Write two steps of every kind."""
+    async with summary.create_file_writer(f"{logdir}/{name}", storage_options=options) as writer:
+        await writer.hparams({"rate": rate, "deep": rate > 0.1, "optimizer": "adam"}, {"rate": (0.0, 1.0)}, ["loss"])
+        await writer.custom_scalars(LAYOUT)
+        for step in range(2):
+            for tag in ("loss", "low", "high"):
+                await writer.scalar(tag, rate + step, step)
+            await writer.text("words", f"step *{step}*", step)
+            await writer.text("table", [["a", "b"], ["c", f"**{step}**"]], step)
+            await writer.pr_curve("curve", [True, False, True, False], [1.0, 0.4, 0.6, 0.1], step, 5, description="a *curve*")
+            await writer.pr_curve_raw("raw curve", [2, 1], [2, 0], [0, 2], [0, 1], [0.5, 1.0], [1.0, 0.5], step)
+            await writer.mesh("mesh", POINTS, step, faces=FACES, colors=COLORS, config={"camera": {"fov": 75}})
+            await writer.mesh("cloud", POINTS, step)
+        await writer.hparams_end("failure" if rate > 0.1 else "success")
+
+
+@pytest.fixture(scope="module", params=["python", "rust", "s3"])
+def board(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TensorBoard]:
+    """TensorBoard on two runs."""
+    logdir, options, environment = str(tmp_path_factory.mktemp("kinds")), None, {}
+    if request.param == "s3":
+        moto: MotoServer = request.getfixturevalue("moto")
+        moto.make_bucket("kinds")
+        logdir, options, environment = "s3://kinds/logdir", moto.options(), {**moto.environment, "AWS_ENDPOINT_URL": moto.url}
+    for name, rate in (("first", 0.1), ("second", 0.5)):
+        asyncio.run(write_run(logdir, options, name, rate))
+    with TensorBoard(logdir, rust=request.param == "rust", environment=environment) as served:
+        deadline = time.monotonic() + 90
+        while not _all_there(served):
+            assert time.monotonic() < deadline, "TensorBoard never showed the runs"
+            time.sleep(0.2)
+        yield served
+
+
+def _all_there(board: TensorBoard) -> bool:
+    """Whether what was written last is served for both runs."""
+    sessions = board.post("plugin/hparams/session_groups", QUESTION)["sessionGroups"]
+    return len(sessions) == 2 and all(group["sessions"][0].get("endTimeSecs") for group in sessions)
+
+
+QUESTION: dict[str, Any] = {
+    "startIndex": 0,
+    "sliceSize": 10,
+    "allowedStatuses": ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"],
+    "colParams": [{"metric": {"group": "", "tag": "loss"}}, {"hparam": "rate"}],
+}
+
+
+def test_text(board: TensorBoard) -> None:
+    """As Markdown; a table as a table."""
+    words = board.ask("plugin/text/text", run="first", tag="words")
+    assert [(one["step"], one["text"]) for one in words] == [(step, f"<p>step <em>{step}</em></p>") for step in range(2)]
+    table = board.ask("plugin/text/text", run="second", tag="table")[1]["text"]
+    assert table.count("<tr>") == 2
+    assert "<strong>1</strong>" in table
+
+
+def test_pr_curves(board: TensorBoard) -> None:
+    """Numbers and thresholds."""
+    (first, second) = board.ask("plugin/pr_curves/pr_curves", run="first", tag="curve")["first"]
+    assert [first["step"], second["step"]] == [0, 1]
+    assert first["thresholds"] == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert first["true_positives"] == [2, 2, 2, 1, 1]
+    assert first["false_positives"] == [2, 1, 0, 0, 0]
+    raw = board.ask("plugin/pr_curves/pr_curves", run="first", tag="raw_curve")["first"][0]
+    assert raw["precision"] == [0.5, 1.0]
+    assert board.ask("plugin/pr_curves/tags")["first"]["curve"] == {"displayName": "curve", "description": "<p>a <em>curve</em></p>"}
+
+
+def test_meshes(board: TensorBoard) -> None:
+    """Points, faces, colours and config."""
+    parts = board.ask("plugin/mesh/meshes", run="first", tag="mesh", sample="0")
+    assert {(part["step"], part["content_type"]) for part in parts} == {(step, kind) for step in range(2) for kind in (1, 2, 3)}
+    assert json.loads(parts[0]["config"]) == {"camera": {"fov": 75}}
+    kinds: dict[str, tuple[Any, Any]] = {"VERTEX": (np.float32, POINTS), "FACE": (np.int32, FACES), "COLOR": (np.uint8, COLORS)}
+    for kind, (dtype, expected) in kinds.items():
+        _, data = board.fetch("plugin/mesh/data", run="first", tag="mesh", sample="0", step="1", content_type=kind)
+        assert np.frombuffer(data, dtype).reshape(-1, 3).tolist() == expected[0]
+    assert len(board.ask("plugin/mesh/meshes", run="second", tag="cloud", sample="0")) == 2
+
+
+def test_custom_scalars(board: TensorBoard) -> None:
+    """The layout, and the scalars that it names."""
+    (category,) = board.ask("plugin/custom_scalars/layout")["category"]
+    assert [chart["title"] for chart in category["chart"]] == ["all", "band"]
+    found = board.ask("plugin/custom_scalars/scalars", run="first", tag="loss")
+    assert [step for _, step, _ in found["tag_to_events"]["loss"]] == [0, 1]
+
+
+def test_hparams(board: TensorBoard) -> None:
+    """A session for each run, with its values, its metric and its status, and no other run."""
+    experiment = board.post("plugin/hparams/experiment", {})
+    infos = {info["name"]: info for info in experiment["hparamInfos"]}
+    assert infos["rate"]["domainInterval"] == {"minValue": 0.0, "maxValue": 1.0}
+    assert [info["name"]["tag"] for info in experiment["metricInfos"]] == ["loss"]
+    groups = board.post("plugin/hparams/session_groups", QUESTION)["sessionGroups"]
+    assert {group["hparams"]["rate"]: group["sessions"][0]["status"] for group in groups} == {
+        0.1: "STATUS_SUCCESS",
+        0.5: "STATUS_FAILURE",
+    }
+    assert {group["sessions"][0]["name"]: group["metricValues"][0]["value"] for group in groups} == {
+        "first": pytest.approx(1.1),
+        "second": pytest.approx(1.5),
+    }
+    assert board.ask("runs") == ["first", "second"]
+
+
+def test_nothing_else_is_there(board: TensorBoard) -> None:
+    """No plugin but those that were written for."""
+    listing = board.ask("plugins_listing")
+    on = {name for name, plugin in listing.items() if plugin["enabled"]}
+    assert {"scalars", "text", "pr_curves", "mesh", "custom_scalars", "hparams"} <= on
+    assert not {"images", "audio", "histograms", "graphs"} & on
