@@ -57,7 +57,17 @@ from asyncsummary.hooks import (
     SessionRunValues,
     SummarySaverHook,
 )
-from asyncsummary.kind_functions import custom_scalars, hparams, hparams_end, mesh, pr_curve, pr_curve_raw, text
+from asyncsummary.kind_functions import (
+    custom_scalars,
+    histogram_buckets,
+    histogram_raw,
+    hparams,
+    hparams_end,
+    mesh,
+    pr_curve,
+    pr_curve_raw,
+    text,
+)
 from asyncsummary.merge import merge_all
 from asyncsummary.scopes import (
     always_record_summaries,
@@ -121,6 +131,8 @@ __all__ = [
     "get_step",
     "graph",
     "histogram",
+    "histogram_buckets",
+    "histogram_raw",
     "hparams",
     "hparams_end",
     "image",

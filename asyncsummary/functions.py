@@ -67,10 +67,20 @@ async def write(tag: str, tensor: Any, step: SupportsIndex | None = None, metada
 
 
 @deferrable
-async def histogram(name: str, tensor: Any, family: str | None = None, step: SupportsIndex | None = None) -> bool | None:
+async def histogram(
+    name: str,
+    tensor: Any,
+    family: str | None = None,
+    step: SupportsIndex | None = None,
+    *,
+    buckets: int | None = None,
+    description: str | None = None,
+) -> bool | None:
     """Write a histogram to the default writer, if summaries are recorded here; see ``SummaryWriter.histogram``."""
     writer = recording_writer()
-    return await writer.histogram(name, tensor, step, family) if isinstance(writer, SummaryWriter) else writer
+    if not isinstance(writer, SummaryWriter):
+        return writer
+    return await writer.histogram(name, tensor, step, family, buckets=buckets, description=description)
 
 
 @deferrable

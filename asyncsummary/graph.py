@@ -24,7 +24,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 # The arguments that may be callables.
-_VALUES = frozenset({"tensor", "param", "labels", "predictions", "weights", "vertices", "faces", "colors", "values"})
+_VALUES = frozenset({"tensor", "param", "labels", "predictions", "weights", "vertices", "faces", "colors", "values", "counts", "edges"})
 
 _VALID_AT_TOP = re.compile(r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$")
 _VALID_WITHIN = re.compile(r"^[A-Za-z0-9_.\\/>-]+$")

@@ -12,10 +12,7 @@ from asyncsummary.resource import WriterResource
 from asyncsummary.scopes import Scope, current_name_scope
 from asyncsummary.stats import WriterStats
 from asyncsummary.steps import GlobalStep, checked_step, current_step, default_step, set_step
-from asyncsummary.values.audio import audio_batch
 from asyncsummary.values.content import Content
-from asyncsummary.values.histogram import histogram_content
-from asyncsummary.values.image import image_batch
 from asyncsummary.writer import SummaryWriter, at_end_of_block, default_writer
 
 _wall_time = time.time
@@ -66,25 +63,6 @@ class FileWriterHandle(SummaryWriter):
 
     async def write(self, tag: str, tensor: Any, step: SupportsIndex | None = None, metadata: Any = None) -> bool:
         return await self._resource.generic(tag, tensor, metadata, step, None, plain=True)
-
-    async def histogram(self, tag: str, values: Any, step: SupportsIndex | None = None, family: str | None = None) -> bool:
-        return await self._resource.later(tag, step, family, lambda name: histogram_content(values, name))
-
-    async def image(
-        self,
-        tag: str,
-        images: Any,
-        step: SupportsIndex | None = None,
-        bad_color: Any = None,
-        max_images: int = 3,
-        family: str | None = None,
-    ) -> bool:
-        return await self._resource.later(tag, step, family, lambda name: image_batch(images, bad_color, max_images, name))
-
-    async def audio(
-        self, tag: str, samples: Any, sample_rate: float, max_outputs: int = 3, step: SupportsIndex | None = None, family: str | None = None
-    ) -> bool:
-        return await self._resource.later(tag, step, family, lambda name: audio_batch(samples, sample_rate, max_outputs, name))
 
     async def graph(self, graph: Any, step: SupportsIndex | None = None) -> bool:
         return await self._resource.graph(graph, step)

@@ -10,6 +10,43 @@ from asyncsummary.writer import SummaryWriter, default_writer
 
 
 @deferrable
+async def histogram_buckets(
+    name: str,
+    counts: Any,
+    edges: Any,
+    family: str | None = None,
+    step: SupportsIndex | None = None,
+    *,
+    description: str | None = None,
+) -> bool | None:
+    """Write a counted histogram to the default writer, if summaries are recorded here; see ``SummaryWriter.histogram_buckets``."""
+    writer = recording_writer()
+    if not isinstance(writer, SummaryWriter):
+        return writer
+    return await writer.histogram_buckets(name, counts, edges, step, family, description=description)
+
+
+@deferrable
+async def histogram_raw(
+    name: str,
+    min: float,
+    max: float,
+    num: float,
+    sum: float,
+    sum_squares: float,
+    bucket_limits: Any,
+    bucket_counts: Any,
+    family: str | None = None,
+    step: SupportsIndex | None = None,
+) -> bool | None:
+    """Write a whole HistogramProto to the default writer, if summaries are recorded here; see ``SummaryWriter.histogram_raw``."""
+    writer = recording_writer()
+    if not isinstance(writer, SummaryWriter):
+        return writer
+    return await writer.histogram_raw(name, min, max, num, sum, sum_squares, bucket_limits, bucket_counts, step, family)
+
+
+@deferrable
 async def text(
     name: str, tensor: Any, family: str | None = None, step: SupportsIndex | None = None, *, description: str | None = None
 ) -> bool | None:

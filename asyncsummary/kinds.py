@@ -1,4 +1,4 @@
-"""Which kinds can every writer write, besides those of tf.contrib.summary? All that TensorBoard's plugins show.
+"""Which kinds can every writer write, besides scalars, tensors and graphs? All that TensorBoard's plugins show.
 
 Each method says what is wanted and makes the check that the value needs; how a checked value is accepted is the writer's.
 """
@@ -8,8 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, SupportsIndex
 
+from asyncsummary.values.audio import audio_batch
 from asyncsummary.values.content import Content
+from asyncsummary.values.histogram_forms import histogram_form, raw_histogram_content, ready_buckets_content
 from asyncsummary.values.hparams import SESSION_END, SESSION_START, hparams_content, session_end_content
+from asyncsummary.values.image import image_batch
 from asyncsummary.values.layout import TAG, layout_content
 from asyncsummary.values.mesh import mesh_content
 from asyncsummary.values.pr_curve import THRESHOLDS, pr_curve_content, pr_curve_raw_content
@@ -28,6 +31,106 @@ class Kinds(abc.ABC):
     @abc.abstractmethod
     async def _write(self, tag: str, step: Any, family: Any, check: Callable[[str], Content], *, plain: bool = False) -> bool | None:
         """Have a value checked under its whole tag, a ``plain`` one as it is, and accept it."""
+
+    async def histogram(
+        self,
+        tag: str,
+        values: Any,
+        step: SupportsIndex | None = None,
+        family: str | None = None,
+        *,
+        buckets: int | None = None,
+        description: str | None = None,
+    ) -> bool | None:
+        """Write how numbers are distributed.
+
+        Args:
+            tag: as for ``scalar``; so are ``step`` and ``family``.
+            values: of any shape and real dtype, copied when this is called, and sorted into buckets in a thread. No bools, NaNs or
+                infinities.
+            buckets: how many, of equal width, in TF2's form. Default: 1,551 that grow by a tenth, in the form of tf.contrib.summary.
+            description: see above; for TF2's form.
+
+        Returns and raises as ``scalar``.
+        """
+        return await self._write(tag, step, family, lambda name: histogram_form(values, name, buckets, description))
+
+    async def histogram_buckets(
+        self,
+        tag: str,
+        counts: Any,
+        edges: Any,
+        step: SupportsIndex | None = None,
+        family: str | None = None,
+        *,
+        description: str | None = None,
+    ) -> bool | None:
+        """Write a histogram that was counted elsewhere, as ``numpy.histogram`` returns it: [k] counts, [k + 1] ascending edges.
+
+        Returns and raises as ``scalar``.
+        """
+        return await self._write(tag, step, family, lambda name: ready_buckets_content(counts, edges, name, description))
+
+    async def histogram_raw(
+        self,
+        tag: str,
+        min: float,
+        max: float,
+        num: float,
+        sum: float,
+        sum_squares: float,
+        bucket_limits: Any,
+        bucket_counts: Any,
+        step: SupportsIndex | None = None,
+        family: str | None = None,
+    ) -> bool | None:
+        """Write a HistogramProto whose fields are all known, after torch's ``add_histogram_raw``; ``bucket_limits`` are upper limits.
+
+        Returns and raises as ``scalar``.
+        """
+        fields = {"min": min, "max": max, "num": num, "sum": sum, "sum_squares": sum_squares}
+        return await self._write(tag, step, family, lambda name: raw_histogram_content(fields, bucket_limits, bucket_counts, name))
+
+    async def image(
+        self,
+        tag: str,
+        images: Any,
+        step: SupportsIndex | None = None,
+        bad_color: Any = None,
+        max_images: int = 3,
+        family: str | None = None,
+    ) -> bool | None:
+        """Write images as PNG.
+
+        Args:
+            tag: as for ``scalar``; ``/image`` is put behind it, and ``/0``, ``/1``... if ``max_images`` is above 1.
+            images: [number, height, width, channels] of uint8, or of float32 or float16, which are scaled; 1, 3 or 4 channels. Copied
+                when this is called, encoded in a thread.
+            step: as for ``scalar``.
+            bad_color: what a pixel that is not finite becomes, one uint8 for each channel. Default red, opaque.
+            max_images: how many of them are written at the most.
+            family: as for ``scalar``.
+
+        Returns and raises as ``scalar``.
+        """
+        return await self._write(tag, step, family, lambda name: image_batch(images, bad_color, max_images, name))
+
+    async def audio(
+        self, tag: str, samples: Any, sample_rate: float, max_outputs: int = 3, step: SupportsIndex | None = None, family: str | None = None
+    ) -> bool | None:
+        """Write sound as 16-bit WAV.
+
+        Args:
+            tag: as for ``scalar``; ``/audio`` is put behind it, and ``/0``, ``/1``... if ``max_outputs`` is above 1.
+            samples: float32 in [-1, 1], [number, frames] or [number, frames, channels]. Copied when this is called, encoded in a thread.
+            sample_rate: frames per second.
+            max_outputs: how many of them are written at the most.
+            step: as for ``scalar``.
+            family: as for ``scalar``.
+
+        Returns and raises as ``scalar``.
+        """
+        return await self._write(tag, step, family, lambda name: audio_batch(samples, sample_rate, max_outputs, name))
 
     async def text(
         self, tag: str, text: Any, step: SupportsIndex | None = None, family: str | None = None, *, description: str | None = None

@@ -110,55 +110,6 @@ class SummaryWriter(Kinds):
         """
 
     @abc.abstractmethod
-    async def histogram(self, tag: str, values: Any, step: SupportsIndex | None = None, family: str | None = None) -> bool | None:
-        """Write how numbers are distributed, in 1,551 buckets.
-
-        The values, of any shape and real dtype, are copied when this is called, and sorted into buckets in a thread. No bools, NaNs or
-        infinities. Returns and raises as ``scalar``.
-        """
-
-    @abc.abstractmethod
-    async def image(
-        self,
-        tag: str,
-        images: Any,
-        step: SupportsIndex | None = None,
-        bad_color: Any = None,
-        max_images: int = 3,
-        family: str | None = None,
-    ) -> bool | None:
-        """Write images as PNG.
-
-        Args:
-            tag: as for ``scalar``; ``/image`` is put behind it, and ``/0``, ``/1``... if ``max_images`` is above 1.
-            images: [number, height, width, channels] of uint8, or of float32 or float16, which are scaled; 1, 3 or 4 channels. Copied
-                when this is called, encoded in a thread.
-            step: as for ``scalar``.
-            bad_color: what a pixel that is not finite becomes, one uint8 for each channel. Default red, opaque.
-            max_images: how many of them are written at the most.
-            family: as for ``scalar``.
-
-        Returns and raises as ``scalar``.
-        """
-
-    @abc.abstractmethod
-    async def audio(
-        self, tag: str, samples: Any, sample_rate: float, max_outputs: int = 3, step: SupportsIndex | None = None, family: str | None = None
-    ) -> bool | None:
-        """Write sound as 16-bit WAV.
-
-        Args:
-            tag: as for ``scalar``; ``/audio`` is put behind it, and ``/0``, ``/1``... if ``max_outputs`` is above 1.
-            samples: float32 in [-1, 1], [number, frames] or [number, frames, channels]. Copied when this is called, encoded in a thread.
-            sample_rate: frames per second.
-            max_outputs: how many of them are written at the most.
-            step: as for ``scalar``.
-            family: as for ``scalar``.
-
-        Returns and raises as ``scalar``.
-        """
-
-    @abc.abstractmethod
     async def graph(self, graph: Any, step: SupportsIndex | None = None) -> bool | None:
         """Write a GraphDef: a message of any library's making, its bytes, or a tf.Graph. The recording condition does not count.
 
@@ -233,15 +184,6 @@ class NoopWriter(SummaryWriter):
         """Nothing."""
 
     async def write(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing."""
-
-    async def histogram(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing."""
-
-    async def image(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing."""
-
-    async def audio(self, *args: Any, **kwargs: Any) -> None:
         """Nothing."""
 
     async def graph(self, *args: Any, **kwargs: Any) -> None:

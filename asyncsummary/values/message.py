@@ -1,48 +1,85 @@
 """What is the Summary message of a value? For those who want the message itself, rather than have it written."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from asyncsummary.protos import Summary, Value
 from asyncsummary.values.audio import audio_batch
-from asyncsummary.values.histogram import histogram_content
+from asyncsummary.values.content import Content
+from asyncsummary.values.histogram_forms import histogram_form, raw_histogram_content, ready_buckets_content
 from asyncsummary.values.image import image_batch
 from asyncsummary.values.mesh import mesh_content
+from asyncsummary.values.plugin import Ready
 from asyncsummary.values.pr_curve import pr_curve_content, pr_curve_raw_content
 from asyncsummary.values.scalar import scalar_value
 from asyncsummary.values.tensor import tensor_value
 from asyncsummary.values.text import text_content
 
-KINDS = frozenset({"scalar", "generic", "histogram", "image", "audio", "text", "pr_curve", "pr_curve_raw", "mesh"})
-
 
 def summary_of(kind: str, tag: str, arguments: Mapping[str, Any]) -> Summary:
-    """Return the Summary that ``kind`` makes under a whole tag of the other arguments of the module-level function of that name.
+    """Return the Summary that ``kind`` makes, under a whole tag, of the other arguments of the module-level function of that name.
 
     Raises:
         InvalidSummaryError: as the writer's method of that name.
     """
-    rest = dict(arguments)
-    value = rest.pop("tensor", None)
-    match kind:
-        case "scalar":
-            return Summary(value=[Value(tag=tag, simple_value=scalar_value(value, tag))])
-        case "generic":
-            return Summary(value=[tensor_value(value, rest["metadata"], tag)])
-        case "histogram":
-            return histogram_content(value, tag).summary()
-        case "image":
-            return image_batch(value, rest["bad_color"], rest["max_images"], tag).summary()
-        case "audio":
-            return audio_batch(value, rest["sample_rate"], rest["max_outputs"], tag).summary()
-        case "text":
-            return text_content(value, tag, **rest).summary()
-        case "pr_curve":
-            return pr_curve_content(tag=tag, **rest).summary()
-        case "pr_curve_raw":
-            description = rest.pop("description")
-            return pr_curve_raw_content(list(rest.values()), tag, description).summary()
-        case "mesh":
-            return mesh_content(tag=tag, **rest).summary()
-        case _:
-            raise NotImplementedError(kind)
+    return KINDS[kind](tag, **arguments).summary()
+
+
+def _scalar(tag: str, tensor: Any) -> Content:
+    return Ready(Summary(value=[Value(tag=tag, simple_value=scalar_value(tensor, tag))]))
+
+
+def _generic(tag: str, tensor: Any, metadata: Any) -> Content:
+    return Ready(Summary(value=[tensor_value(tensor, metadata, tag)]))
+
+
+def _histogram(tag: str, tensor: Any, **rest: Any) -> Content:
+    return histogram_form(tensor, tag, **rest)
+
+
+def _histogram_buckets(tag: str, **arguments: Any) -> Content:
+    return ready_buckets_content(tag=tag, **arguments)
+
+
+def _histogram_raw(tag: str, bucket_limits: Any, bucket_counts: Any, **fields: Any) -> Content:
+    return raw_histogram_content(fields, bucket_limits, bucket_counts, tag)
+
+
+def _image(tag: str, tensor: Any, bad_color: Any, max_images: Any) -> Content:
+    return image_batch(tensor, bad_color, max_images, tag)
+
+
+def _audio(tag: str, tensor: Any, sample_rate: Any, max_outputs: Any) -> Content:
+    return audio_batch(tensor, sample_rate, max_outputs, tag)
+
+
+def _text(tag: str, tensor: Any, description: Any) -> Content:
+    return text_content(tensor, tag, description)
+
+
+def _pr_curve(tag: str, **arguments: Any) -> Content:
+    return pr_curve_content(tag=tag, **arguments)
+
+
+def _pr_curve_raw(tag: str, description: Any, **rows: Any) -> Content:
+    return pr_curve_raw_content(list(rows.values()), tag, description)
+
+
+def _mesh(tag: str, **arguments: Any) -> Content:
+    return mesh_content(tag=tag, **arguments)
+
+
+KINDS: dict[str, Callable[..., Content]] = {
+    "scalar": _scalar,
+    "generic": _generic,
+    "histogram": _histogram,
+    "histogram_buckets": _histogram_buckets,
+    "histogram_raw": _histogram_raw,
+    "image": _image,
+    "audio": _audio,
+    "text": _text,
+    "pr_curve": _pr_curve,
+    "pr_curve_raw": _pr_curve_raw,
+    "mesh": _mesh,
+}
+"""The kinds that have a tag, by the names of their functions."""

@@ -14,6 +14,7 @@ from tests.support.writing import Bench
 LABELS, PREDICTIONS = [True, False, True], [0.9, 0.2, 0.4]
 POINTS, FACES = [[0.0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]]
 LAYOUT = {"category": {"chart": ["Multiline", ["loss"]]}}
+NUMBERS: tuple[float, float, float, float, float] = (0.0, 2.0, 2.0, 3.0, 5.0)
 _ROW = [3.0, 1.0]
 CURVE: tuple[Any, Any, Any, Any, Any, Any] = (_ROW, _ROW, _ROW, _ROW, _ROW, _ROW)
 
@@ -23,6 +24,9 @@ METHODS: dict[str, tuple[Callable[[summary.SummaryWriter], Written], list[str], 
     "text": (lambda writer: writer.text("t", "hello", 3, description="d"), ["s/t"], "text"),
     "pr_curve": (lambda writer: writer.pr_curve("t", LABELS, PREDICTIONS, 3), ["s/t"], "pr_curves"),
     "pr_curve_raw": (lambda writer: writer.pr_curve_raw("t", *CURVE, step=3), ["s/t"], "pr_curves"),
+    "histogram": (lambda writer: writer.histogram("t", [1.0, 2.0], 3, buckets=4), ["s/t"], "histograms"),
+    "histogram_buckets": (lambda writer: writer.histogram_buckets("t", [1, 2], [0, 1, 2], 3), ["s/t"], "histograms"),
+    "histogram_raw": (lambda writer: writer.histogram_raw("t", *NUMBERS, [1, 2], [1, 1], 3), ["s/t"], ""),
     "mesh": (lambda writer: writer.mesh("t", POINTS, 3, faces=FACES), ["s/t_VERTEX", "s/t_FACE"], "mesh"),
     "custom_scalars": (lambda writer: writer.custom_scalars(LAYOUT, 3), ["custom_scalars__config__"], "custom_scalars"),
     "hparams": (
@@ -36,6 +40,9 @@ FUNCTIONS: dict[str, Callable[[], Written]] = {
     "text": lambda: summary.text("t", "hello", step=3, description="d"),
     "pr_curve": lambda: summary.pr_curve("t", LABELS, PREDICTIONS, step=3),
     "pr_curve_raw": lambda: summary.pr_curve_raw("t", *CURVE, step=3),
+    "histogram": lambda: summary.histogram("t", [1.0, 2.0], step=3, buckets=4),
+    "histogram_buckets": lambda: summary.histogram_buckets("t", [1, 2], [0, 1, 2], step=3),
+    "histogram_raw": lambda: summary.histogram_raw("t", *NUMBERS, [1, 2], [1, 1], step=3),
     "mesh": lambda: summary.mesh("t", POINTS, step=3, faces=FACES),
     "custom_scalars": lambda: summary.custom_scalars(LAYOUT, 3),
     "hparams": lambda: summary.hparams({"rate": 0.1}, metrics=["loss"], step=3),
@@ -103,6 +110,10 @@ async def test_without_writer_and_without_recording(kind: str) -> None:
         (lambda writer: writer.text("bad", 5, 1), "text of tag 'bad'"),
         (lambda writer: writer.pr_curve("bad", [2], [0.5], 1), "labels of tag 'bad'"),
         (lambda writer: writer.pr_curve_raw("bad", *[[1]] * 6, step=1), "true_positive_counts of tag 'bad'"),
+        (lambda writer: writer.histogram("bad", [1.0], 1, buckets=0), "buckets of tag 'bad'"),
+        (lambda writer: writer.histogram("bad", [1.0], 1, description="d"), "description of tag 'bad'"),
+        (lambda writer: writer.histogram_buckets("bad", [1], [1], 1), "edges of tag 'bad'"),
+        (lambda writer: writer.histogram_raw("bad", *NUMBERS, [1], [], 1), "bucket_limits of tag 'bad'"),
         (lambda writer: writer.mesh("bad", [1], 1), "vertices of tag 'bad'"),
         (lambda writer: writer.custom_scalars(5), "layout"),
         (lambda writer: writer.hparams({"a": None}), "hparams: 'a'"),

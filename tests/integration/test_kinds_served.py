@@ -27,6 +27,10 @@ async def write_run(logdir: str, options: Any, name: str, rate: float) -> None:
         for step in range(2):
             for tag in ("loss", "low", "high"):
                 await writer.scalar(tag, rate + step, step)
+            await writer.histogram("default", [1.0, 2.0, 2.5], step)
+            await writer.histogram("four", [0.0, 1.0, 3.0, 4.0, 4.0], step, buckets=4)
+            await writer.histogram_buckets("ready", [1, 2], [0.0, 1.0, 3.0], step)
+            await writer.histogram_raw("raw", 0.0, 2.0, 2.0, 3.0, 5.0, [1.0, 2.0], [1.0, 1.0], step)
             await writer.text("words", f"step *{step}*", step)
             await writer.text("table", [["a", "b"], ["c", f"**{step}**"]], step)
             await writer.pr_curve("curve", [True, False, True, False], [1.0, 0.4, 0.6, 0.1], step, 5, description="a *curve*")
@@ -75,6 +79,20 @@ def test_text(board: TensorBoard) -> None:
     table = board.ask("plugin/text/text", run="second", tag="table")[1]["text"]
     assert table.count("<tr>") == 2
     assert "<strong>1</strong>" in table
+
+
+def test_histograms(board: TensorBoard) -> None:
+    """In every form, and their distributions."""
+    expected = {
+        "four": [[0, 1, 1], [1, 2, 1], [2, 3, 0], [3, 4, 3]],
+        "ready": [[0, 1, 1], [1, 3, 2]],
+    }
+    for tag, rows in expected.items():
+        (first, second) = board.ask("plugin/histograms/histograms", run="first", tag=tag)
+        assert (first[1], second[1], second[2]) == (0, 1, rows)
+        assert board.ask("plugin/distributions/distributions", run="first", tag=tag)
+    for tag, count in (("default", 3), ("raw", 2)):
+        assert sum(row[2] for row in board.ask("plugin/histograms/histograms", run="first", tag=tag)[0][2]) == pytest.approx(count)
 
 
 def test_pr_curves(board: TensorBoard) -> None:
@@ -131,5 +149,5 @@ def test_nothing_else_is_there(board: TensorBoard) -> None:
     """No plugin but those that were written for."""
     listing = board.ask("plugins_listing")
     on = {name for name, plugin in listing.items() if plugin["enabled"]}
-    assert {"scalars", "text", "pr_curves", "mesh", "custom_scalars", "hparams"} <= on
-    assert not {"images", "audio", "histograms", "graphs"} & on
+    assert {"scalars", "text", "pr_curves", "mesh", "custom_scalars", "hparams", "histograms", "distributions"} <= on
+    assert not {"images", "audio", "graphs"} & on
