@@ -91,10 +91,19 @@ async def image(
     max_images: int = 3,
     family: str | None = None,
     step: SupportsIndex | None = None,
+    *,
+    dataformats: str | None = None,
+    grid: bool | int = False,
+    boxes: Any = None,
+    labels: Any = None,
+    description: str | None = None,
 ) -> bool | None:
     """Write images to the default writer, if summaries are recorded here; see ``SummaryWriter.image``."""
     writer = recording_writer()
-    return await writer.image(name, tensor, step, bad_color, max_images, family) if isinstance(writer, SummaryWriter) else writer
+    if not isinstance(writer, SummaryWriter):
+        return writer
+    form: dict[str, Any] = {"dataformats": dataformats, "grid": grid, "boxes": boxes, "labels": labels, "description": description}
+    return await writer.image(name, tensor, step, bad_color, max_images, family, **form)
 
 
 @deferrable

@@ -23,9 +23,6 @@ from asyncsummary.writer import SummaryWriter, default_writer
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-# The arguments that may be callables.
-_VALUES = frozenset({"tensor", "param", "labels", "predictions", "weights", "vertices", "faces", "colors", "values", "counts", "edges"})
-
 _VALID_AT_TOP = re.compile(r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$")
 _VALID_WITHIN = re.compile(r"^[A-Za-z0-9_.\\/>-]+$")
 
@@ -162,7 +159,7 @@ class Graph:
         context.run(current_graph.set, None)
 
         async def write() -> Any:
-            values = {name: await evaluated(value) if name in _VALUES else value for name, value in arguments.items()}
+            values = await _evaluated_all(arguments)
             writer = context[default_writer]
             if function.__name__ == "flush":
                 return await function(**values)
@@ -218,7 +215,7 @@ async def _evaluate(kind: str, tag: str, arguments: dict[str, Any]) -> Summary:
 
 
 async def _evaluated_all(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {name: await evaluated(value) if name in _VALUES else value for name, value in arguments.items()}
+    return {name: await evaluated(value) for name, value in arguments.items()}
 
 
 async def _fail(error: SummaryError) -> Summary:

@@ -12,9 +12,9 @@ from asyncsummary.values.audio import audio_batch
 from asyncsummary.values.content import Content
 from asyncsummary.values.histogram_forms import histogram_form, raw_histogram_content, ready_buckets_content
 from asyncsummary.values.hparams import SESSION_END, SESSION_START, hparams_content, session_end_content
-from asyncsummary.values.image import image_batch
 from asyncsummary.values.layout import TAG, layout_content
 from asyncsummary.values.mesh import mesh_content
+from asyncsummary.values.pictures import image_form
 from asyncsummary.values.pr_curve import THRESHOLDS, pr_curve_content, pr_curve_raw_content
 from asyncsummary.values.text import text_content
 
@@ -99,21 +99,40 @@ class Kinds(abc.ABC):
         bad_color: Any = None,
         max_images: int = 3,
         family: str | None = None,
+        *,
+        dataformats: str | None = None,
+        grid: bool | int = False,
+        boxes: Any = None,
+        labels: Any = None,
+        description: str | None = None,
     ) -> bool | None:
-        """Write images as PNG.
+        """Write images.
+
+        An array without ``dataformats`` is written as tf.contrib.summary writes it, each image under a tag of its own: ``tag/image``, or
+        ``tag/image/0``, ``/1``... if ``max_images`` is above 1. All else is written as TF2 does, all images under exactly the tag.
 
         Args:
-            tag: as for ``scalar``; ``/image`` is put behind it, and ``/0``, ``/1``... if ``max_images`` is above 1.
-            images: [number, height, width, channels] of uint8, or of float32 or float16, which are scaled; 1, 3 or 4 channels. Copied
-                when this is called, encoded in a thread.
-            step: as for ``scalar``.
-            bad_color: what a pixel that is not finite becomes, one uint8 for each channel. Default red, opaque.
+            tag: as for ``scalar``; so are ``step`` and ``family``.
+            images: an array, PIL images of one size, or encoded files: bytes of PNG, JPEG, GIF (also animated) or WebP, or a list of them.
+                Copied when this is called, encoded in a thread. Without ``dataformats`` an array is [number, height, width, channels] of
+                uint8, or of float32 or float16, which are scaled by their largest magnitude; 1, 3 or 4 channels.
+            bad_color: what a pixel that is not finite becomes, one uint8 for each channel. Default red, opaque. Without ``dataformats``.
             max_images: how many of them are written at the most.
-            family: as for ``scalar``.
+            dataformats: names the axes, "HW", "HWC", "CHW", "NCHW", "NHWC" or any other order, as in torch and tensorboardX. Then
+                the array is uint8, bool, or floats in [0, 1], which are multiplied by 255.
+            grid: write all images as one, in rows of 8, or of so many.
+            boxes: [number, 4] left, top, right and bottom, in pixels, to be drawn into one picture.
+            labels: a str for each box.
+            description: see above; not without ``dataformats``.
 
         Returns and raises as ``scalar``.
         """
-        return await self._write(tag, step, family, lambda name: image_batch(images, bad_color, max_images, name))
+        return await self._write(
+            tag,
+            step,
+            family,
+            lambda name: image_form(images, name, bad_color, max_images, dataformats, grid, boxes, labels, description),
+        )
 
     async def audio(
         self, tag: str, samples: Any, sample_rate: float, max_outputs: int = 3, step: SupportsIndex | None = None, family: str | None = None

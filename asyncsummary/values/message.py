@@ -7,8 +7,8 @@ from asyncsummary.protos import Summary, Value
 from asyncsummary.values.audio import audio_batch
 from asyncsummary.values.content import Content
 from asyncsummary.values.histogram_forms import histogram_form, raw_histogram_content, ready_buckets_content
-from asyncsummary.values.image import image_batch
 from asyncsummary.values.mesh import mesh_content
+from asyncsummary.values.pictures import image_form
 from asyncsummary.values.plugin import Ready
 from asyncsummary.values.pr_curve import pr_curve_content, pr_curve_raw_content
 from asyncsummary.values.scalar import scalar_value
@@ -45,8 +45,8 @@ def _histogram_raw(tag: str, bucket_limits: Any, bucket_counts: Any, **fields: A
     return raw_histogram_content(fields, bucket_limits, bucket_counts, tag)
 
 
-def _image(tag: str, tensor: Any, bad_color: Any, max_images: Any) -> Content:
-    return image_batch(tensor, bad_color, max_images, tag)
+def _image(tag: str, tensor: Any, **rest: Any) -> Content:
+    return image_form(tensor, tag, **rest)
 
 
 def _audio(tag: str, tensor: Any, sample_rate: Any, max_outputs: Any) -> Content:

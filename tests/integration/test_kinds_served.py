@@ -1,6 +1,7 @@
 """Each plugin of TensorBoard serves what was written for it: by its Python reader, by its Rust reader, and from S3."""
 
 import asyncio
+import io
 import json
 import time
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import asyncsummary as summary
 from tests.support.servers import MotoServer
@@ -19,6 +21,17 @@ COLORS = [[[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]]]
 LAYOUT = {"losses": {"all": ["Multiline", ["loss"]], "band": ["Margin", ["loss", "low", "high"]]}}
 
 
+PIXELS = np.random.default_rng(0).integers(0, 256, (2, 6, 8, 3), dtype=np.uint8)
+ENCODED = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "application/octet-stream"}  # browsers see what it is
+
+
+def encoded(kind: str) -> bytes:
+    """Return a picture as a file."""
+    stream = io.BytesIO()
+    Image.fromarray(PIXELS[0]).save(stream, kind)
+    return stream.getvalue()
+
+
 async def write_run(logdir: str, options: Any, name: str, rate: float) -> None:
     """Write two steps of every kind."""
     async with summary.create_file_writer(f"{logdir}/{name}", storage_options=options) as writer:
@@ -27,6 +40,10 @@ async def write_run(logdir: str, options: Any, name: str, rate: float) -> None:
         for step in range(2):
             for tag in ("loss", "low", "high"):
                 await writer.scalar(tag, rate + step, step)
+            await writer.image("pixels", PIXELS, step, dataformats="NHWC", description="some *pixels*")
+            await writer.image("boxes", PIXELS[0], step, dataformats="HWC", boxes=[[1, 1, 5, 5]], labels=["x"])
+            for kind in ENCODED:
+                await writer.image(kind, encoded(kind), step)
             await writer.histogram("default", [1.0, 2.0, 2.5], step)
             await writer.histogram("four", [0.0, 1.0, 3.0, 4.0, 4.0], step, buckets=4)
             await writer.histogram_buckets("ready", [1, 2], [0.0, 1.0, 3.0], step)
@@ -79,6 +96,20 @@ def test_text(board: TensorBoard) -> None:
     table = board.ask("plugin/text/text", run="second", tag="table")[1]["text"]
     assert table.count("<tr>") == 2
     assert "<strong>1</strong>" in table
+
+
+def test_images(board: TensorBoard) -> None:
+    """All pictures of a batch under one tag; files byte for byte, as what they are."""
+    for sample in range(2):
+        shown = board.ask("plugin/images/images", run="first", tag="pixels", sample=str(sample))
+        assert [one["step"] for one in shown] == [0, 1]
+        _, file = board.fetch(f"plugin/images/individualImage?{shown[1]['query']}")
+        assert (np.asarray(Image.open(io.BytesIO(file))) == PIXELS[sample]).all()
+    assert board.ask("plugin/images/tags")["first"]["pixels"]["description"] == "<p>some <em>pixels</em></p>"
+    assert len(board.ask("plugin/images/images", run="first", tag="boxes", sample="0")) == 2
+    for kind, expected in ENCODED.items():
+        (first, _) = board.ask("plugin/images/images", run="first", tag=kind, sample="0")
+        assert (expected, encoded(kind)) == board.fetch(f"plugin/images/individualImage?{first['query']}")
 
 
 def test_histograms(board: TensorBoard) -> None:
@@ -149,5 +180,5 @@ def test_nothing_else_is_there(board: TensorBoard) -> None:
     """No plugin but those that were written for."""
     listing = board.ask("plugins_listing")
     on = {name for name, plugin in listing.items() if plugin["enabled"]}
-    assert {"scalars", "text", "pr_curves", "mesh", "custom_scalars", "hparams", "histograms", "distributions"} <= on
-    assert not {"images", "audio", "graphs"} & on
+    assert {"scalars", "text", "pr_curves", "mesh", "custom_scalars", "hparams", "histograms", "distributions", "images"} <= on
+    assert not {"audio", "graphs"} & on

@@ -32,8 +32,8 @@ class TensorBoard(ServerProcess):
             return None
 
     def fetch(self, path: str, **query: str) -> tuple[str, bytes]:
-        """Return the type and the bytes of what is at a path below /data."""
-        with urllib.request.urlopen(f"{self.url}/data/{path}?{urllib.parse.urlencode(query)}", timeout=30) as answer:
+        """Return the type and the bytes of what is at a path below /data, which may have a query already."""
+        with urllib.request.urlopen(f"{self.url}/data/{path}{'?' if query else ''}{urllib.parse.urlencode(query)}", timeout=30) as answer:
             return str(answer.headers.get_content_type()), answer.read()
 
     def post(self, path: str, question: Any) -> Any:
