@@ -59,6 +59,7 @@ from asyncsummary.hooks import (
 )
 from asyncsummary.kind_functions import (
     custom_scalars,
+    figure,
     histogram_buckets,
     histogram_raw,
     hparams,
@@ -67,6 +68,7 @@ from asyncsummary.kind_functions import (
     pr_curve,
     pr_curve_raw,
     text,
+    video,
 )
 from asyncsummary.merge import merge_all
 from asyncsummary.scopes import (
@@ -125,6 +127,7 @@ __all__ = [
     "create_summary_file_writer",
     "custom_scalars",
     "eval_dir",
+    "figure",
     "flush",
     "generic",
     "get_or_create_global_step",
@@ -154,6 +157,7 @@ __all__ = [
     "should_record_summaries",
     "summary_writer_initializer_op",
     "text",
+    "video",
     "write",
 ]
 

@@ -108,11 +108,21 @@ async def image(
 
 @deferrable
 async def audio(
-    name: str, tensor: Any, sample_rate: float, max_outputs: int, family: str | None = None, step: SupportsIndex | None = None
+    name: str,
+    tensor: Any,
+    sample_rate: float | None = None,
+    max_outputs: int = 3,
+    family: str | None = None,
+    step: SupportsIndex | None = None,
+    *,
+    labels: Any = None,
+    description: str | None = None,
 ) -> bool | None:
     """Write sound to the default writer, if summaries are recorded here; see ``SummaryWriter.audio``."""
     writer = recording_writer()
-    return await writer.audio(name, tensor, sample_rate, max_outputs, step, family) if isinstance(writer, SummaryWriter) else writer
+    if not isinstance(writer, SummaryWriter):
+        return writer
+    return await writer.audio(name, tensor, sample_rate, max_outputs, step, family, labels=labels, description=description)
 
 
 @deferrable

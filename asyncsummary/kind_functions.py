@@ -5,8 +5,50 @@ from typing import Any, SupportsIndex
 
 from asyncsummary.functions import recording_writer
 from asyncsummary.graph import deferrable
+from asyncsummary.values.figure import close_figures
 from asyncsummary.values.pr_curve import THRESHOLDS
 from asyncsummary.writer import SummaryWriter, default_writer
+
+
+@deferrable
+async def figure(
+    name: str,
+    tensor: Any,
+    family: str | None = None,
+    step: SupportsIndex | None = None,
+    *,
+    close: bool = True,
+    description: str | None = None,
+) -> bool | None:
+    """Write a matplotlib figure to the default writer, if summaries are recorded here; see ``SummaryWriter.figure``.
+
+    ``close`` holds also where it is not recorded.
+    """
+    writer = recording_writer()
+    if isinstance(writer, SummaryWriter):
+        return await writer.figure(name, tensor, step, family, close=close, description=description)
+    if close:
+        close_figures(tensor)
+    return writer
+
+
+@deferrable
+async def video(
+    name: str,
+    tensor: Any,
+    fps: float = 4,
+    family: str | None = None,
+    step: SupportsIndex | None = None,
+    *,
+    dataformats: str = "THWC",
+    format: str = "gif",
+    description: str | None = None,
+) -> bool | None:
+    """Write a video to the default writer, if summaries are recorded here; see ``SummaryWriter.video``."""
+    writer = recording_writer()
+    if not isinstance(writer, SummaryWriter):
+        return writer
+    return await writer.video(name, tensor, step, fps, family, dataformats=dataformats, format=format, description=description)
 
 
 @deferrable

@@ -4,19 +4,24 @@ Each method says what is wanted and makes the check that the value needs; how a 
 """
 
 import abc
+import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, SupportsIndex
 
-from asyncsummary.values.audio import audio_batch
+from asyncsummary.steps import current_step
 from asyncsummary.values.content import Content
+from asyncsummary.values.figure import close_figures, figure_content, figures_of
 from asyncsummary.values.histogram_forms import histogram_form, raw_histogram_content, ready_buckets_content
 from asyncsummary.values.hparams import SESSION_END, SESSION_START, hparams_content, session_end_content
 from asyncsummary.values.layout import TAG, layout_content
 from asyncsummary.values.mesh import mesh_content
 from asyncsummary.values.pictures import image_form
 from asyncsummary.values.pr_curve import THRESHOLDS, pr_curve_content, pr_curve_raw_content
+from asyncsummary.values.sound import audio_form
 from asyncsummary.values.text import text_content
+from asyncsummary.values.video import video_content
 
 _wall_time = time.time
 
@@ -121,7 +126,7 @@ class Kinds(abc.ABC):
             dataformats: names the axes, "HW", "HWC", "CHW", "NCHW", "NHWC" or any other order, as in torch and tensorboardX. Then
                 the array is uint8, bool, or floats in [0, 1], which are multiplied by 255.
             grid: write all images as one, in rows of 8, or of so many.
-            boxes: [number, 4] left, top, right and bottom, in pixels, to be drawn into one picture.
+            boxes: [number, 4] left, top, right and bottom, in pixels, to be drawn into one picture, by Pillow.
             labels: a str for each box.
             description: see above; not without ``dataformats``.
 
@@ -134,22 +139,90 @@ class Kinds(abc.ABC):
             lambda name: image_form(images, name, bad_color, max_images, dataformats, grid, boxes, labels, description),
         )
 
-    async def audio(
-        self, tag: str, samples: Any, sample_rate: float, max_outputs: int = 3, step: SupportsIndex | None = None, family: str | None = None
+    async def figure(
+        self,
+        tag: str,
+        figure: Any,
+        step: SupportsIndex | None = None,
+        family: str | None = None,
+        *,
+        close: bool = True,
+        description: str | None = None,
     ) -> bool | None:
-        """Write sound as 16-bit WAV.
+        """Write a matplotlib figure, as an image.
+
+        It is drawn in a thread while this is awaited: leave it alone until then. Of several tasks that draw, one draws at a time.
 
         Args:
-            tag: as for ``scalar``; ``/audio`` is put behind it, and ``/0``, ``/1``... if ``max_outputs`` is above 1.
-            samples: float32 in [-1, 1], [number, frames] or [number, frames, channels]. Copied when this is called, encoded in a thread.
-            sample_rate: frames per second.
-            max_outputs: how many of them are written at the most.
-            step: as for ``scalar``.
-            family: as for ``scalar``.
+            tag: as for ``scalar``; so are ``step`` and ``family``.
+            figure: a Figure, or a list of Figures of one size.
+            close: let pyplot forget it afterwards, whatever comes of the summary; else figures pile up.
+            description: see above.
 
         Returns and raises as ``scalar``.
         """
-        return await self._write(tag, step, family, lambda name: audio_batch(samples, sample_rate, max_outputs, name))
+        figures = figures_of(figure, tag)
+        try:
+            at = current_step() if step is None else step
+            content = await asyncio.to_thread(figure_content, figures, tag, description)
+        finally:
+            if close:
+                close_figures(figures)
+        return await self._write(tag, at, family, lambda name: replace(content, tag=name))
+
+    async def video(
+        self,
+        tag: str,
+        frames: Any,
+        step: SupportsIndex | None = None,
+        fps: float = 4,
+        family: str | None = None,
+        *,
+        dataformats: str = "THWC",
+        format: str = "gif",
+        description: str | None = None,
+    ) -> bool | None:
+        """Write a video, as an animated image. Needs Pillow: ``pip install 'asyncsummary[pictures]'``.
+
+        Args:
+            tag: as for ``scalar``; so are ``step`` and ``family``.
+            frames: an array of uint8, bool, or floats in [0, 1], with 1, 3 or 4 channels. Copied when this is called, encoded in a thread.
+            fps: frames per second, up to 50 for GIF and 1000 for WebP.
+            dataformats: names the axes: "THWC", torch's "NTCHW", "THW", or any other order. Several videos (N) are shown side by side.
+            format: "gif", which has 256 colours a frame, or "webp", which is smaller and has all.
+            description: see above.
+
+        Returns and raises as ``scalar``.
+        """
+        return await self._write(tag, step, family, lambda name: video_content(frames, name, fps, dataformats, format, description))
+
+    async def audio(
+        self,
+        tag: str,
+        samples: Any,
+        sample_rate: float | None = None,
+        max_outputs: int = 3,
+        step: SupportsIndex | None = None,
+        family: str | None = None,
+        *,
+        labels: Any = None,
+        description: str | None = None,
+    ) -> bool | None:
+        """Write sound: samples as 16-bit WAV, files as they are.
+
+        Args:
+            tag: as for ``scalar``; so are ``step`` and ``family``. Behind that of samples without labels, ``/audio`` is put, and ``/0``,
+                ``/1``... if ``max_outputs`` is above 1, as in tf.contrib.summary; all else is written as TF2 does, under exactly the tag.
+            samples: float32 or float64 in [-1, 1], or int16: [frames], [number, frames] or [number, frames, channels]. Copied when
+                this is called, encoded in a thread. Or bytes of a WAV, FLAC or Ogg file, or a list of them.
+            sample_rate: frames per second; files tell their own.
+            max_outputs: how many of them are written at the most.
+            labels: a str for each clip. It is in the file, but TensorBoard 2.21 does not show it.
+            description: see above; for clips with labels and for files.
+
+        Returns and raises as ``scalar``.
+        """
+        return await self._write(tag, step, family, lambda name: audio_form(samples, name, sample_rate, max_outputs, labels, description))
 
     async def text(
         self, tag: str, text: Any, step: SupportsIndex | None = None, family: str | None = None, *, description: str | None = None

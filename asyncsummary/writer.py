@@ -12,6 +12,7 @@ from asyncsummary.kinds import Kinds
 from asyncsummary.scopes import Scope
 from asyncsummary.stats import Counters, WriterStats
 from asyncsummary.steps import GlobalStep
+from asyncsummary.values.figure import close_figures
 
 default_writer: "contextvars.ContextVar[SummaryWriter | None]" = contextvars.ContextVar("asyncsummary_writer", default=None)
 _logger = logging.getLogger("asyncsummary")
@@ -191,6 +192,11 @@ class NoopWriter(SummaryWriter):
 
     async def _write(self, *args: Any, **kwargs: Any) -> None:
         """Nothing."""
+
+    async def figure(self, tag: str, figure: Any, *args: Any, close: bool = True, **kwargs: Any) -> None:
+        """Nothing, but that it is closed."""
+        if close:
+            close_figures(figure)
 
     async def import_event(self, event: bytes) -> None:
         """Nothing."""

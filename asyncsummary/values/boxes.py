@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.values.array import as_array, is_real
+from asyncsummary.values.pillow import require_pillow
 
 # Told apart by most people, on light and on dark.
 _COLORS = ((230, 25, 75), (0, 130, 200), (60, 180, 75), (245, 130, 48), (145, 30, 180), (70, 200, 220), (240, 50, 230), (128, 128, 0))
@@ -28,6 +29,7 @@ def boxes_of(boxes: Any, labels: Any, shape: tuple[int, ...], tag: str) -> tuple
     Raises:
         InvalidTypeError: not real numbers, or labels that are no str.
         InvalidSummaryError: another shape, boxes out of the picture or upside down, or another number of labels.
+        InvalidArgumentError: Pillow is not installed.
     """
     if boxes is None:
         if labels is not None:
@@ -40,6 +42,7 @@ def boxes_of(boxes: Any, labels: Any, shape: tuple[int, ...], tag: str) -> tuple
         raise InvalidTypeError(f"boxes of tag {tag!r}: must be real numbers, got {array.dtype}", tag)
     if array.ndim != 2 or array.shape[1] != 4:
         raise InvalidSummaryError(f"boxes of tag {tag!r}: must be [number, 4]: left, top, right, bottom, got shape {array.shape}", tag)
+    require_pillow("boxes", tag)
     names = [""] * len(array) if labels is None else list(labels)
     if len(names) != len(array):
         raise InvalidSummaryError(f"labels of tag {tag!r}: one for each box: {len(array)}, got {len(names)}", tag)

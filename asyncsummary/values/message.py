@@ -4,16 +4,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from asyncsummary.protos import Summary, Value
-from asyncsummary.values.audio import audio_batch
 from asyncsummary.values.content import Content
+from asyncsummary.values.figure import close_figures, figure_content, figures_of
 from asyncsummary.values.histogram_forms import histogram_form, raw_histogram_content, ready_buckets_content
 from asyncsummary.values.mesh import mesh_content
 from asyncsummary.values.pictures import image_form
 from asyncsummary.values.plugin import Ready
 from asyncsummary.values.pr_curve import pr_curve_content, pr_curve_raw_content
 from asyncsummary.values.scalar import scalar_value
+from asyncsummary.values.sound import audio_form
 from asyncsummary.values.tensor import tensor_value
 from asyncsummary.values.text import text_content
+from asyncsummary.values.video import video_content
 
 
 def summary_of(kind: str, tag: str, arguments: Mapping[str, Any]) -> Summary:
@@ -49,8 +51,21 @@ def _image(tag: str, tensor: Any, **rest: Any) -> Content:
     return image_form(tensor, tag, **rest)
 
 
-def _audio(tag: str, tensor: Any, sample_rate: Any, max_outputs: Any) -> Content:
-    return audio_batch(tensor, sample_rate, max_outputs, tag)
+def _audio(tag: str, tensor: Any, **rest: Any) -> Content:
+    return audio_form(tensor, tag, **rest)
+
+
+def _figure(tag: str, tensor: Any, close: Any, description: Any) -> Content:
+    figures = figures_of(tensor, tag)
+    try:
+        return figure_content(figures, tag, description)
+    finally:
+        if close:
+            close_figures(figures)
+
+
+def _video(tag: str, tensor: Any, **rest: Any) -> Content:
+    return video_content(tensor, tag, **rest)
 
 
 def _text(tag: str, tensor: Any, description: Any) -> Content:
@@ -77,6 +92,8 @@ KINDS: dict[str, Callable[..., Content]] = {
     "histogram_raw": _histogram_raw,
     "image": _image,
     "audio": _audio,
+    "figure": _figure,
+    "video": _video,
     "text": _text,
     "pr_curve": _pr_curve,
     "pr_curve_raw": _pr_curve_raw,

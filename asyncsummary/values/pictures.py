@@ -17,12 +17,13 @@ from asyncsummary.values.array import as_array, python_kind
 from asyncsummary.values.boxes import Box, boxes_of, with_boxes
 from asyncsummary.values.content import Content
 from asyncsummary.values.encoded_image import encoded_images, is_encoded
-from asyncsummary.values.image import image_batch, png
+from asyncsummary.values.image import image_batch
 from asyncsummary.values.limits import at_least_one, require_encodable
 from asyncsummary.values.plugin import plugin_value, strings
+from asyncsummary.values.png import png
 
 GRID_COLUMNS = 8
-_CHANNELS = (1, 3, 4)
+CHANNELS = (1, 3, 4)
 # What becomes of a PIL image's mode; those of other depths are refused, since nobody knows their range.
 _MODES = {"1": "L", "L": "L", "LA": "RGBA", "P": "RGBA", "PA": "RGBA", "RGB": "RGB", "RGBA": "RGBA", "RGBX": "RGB"}
 _MODES |= {"CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB", "La": "RGBA", "RGBa": "RGBA"}
@@ -109,7 +110,7 @@ def as_nhwc(images: Any, dataformats: Any, tag: str) -> NDArray[Any]:
     missing = [letter for letter in "NC" if letter not in dataformats]
     letters = dataformats + "".join(missing)
     found: NDArray[Any] = array.reshape([*array.shape, *(1 for _ in missing)]).transpose([letters.index(letter) for letter in "NHWC"])
-    if found.shape[3] not in _CHANNELS:
+    if found.shape[3] not in CHANNELS:
         raise InvalidSummaryError(f"images of tag {tag!r}: must have 1, 3 or 4 channels, got {found.shape[3]} by {dataformats!r}", tag)
     if not found.size:
         raise InvalidSummaryError(f"images of tag {tag!r}: have no pixels (shape {array.shape})", tag)

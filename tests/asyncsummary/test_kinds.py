@@ -120,7 +120,7 @@ async def test_large_summaries_count_by_their_bytes() -> None:
     [
         ("histogram", ("bad/tag", [float("nan")])),
         ("image", ("bad/tag", np.zeros((1, 1, 2, 2), np.uint8))),
-        ("audio", ("bad/tag", np.zeros(4, np.float32), 8000, 3)),
+        ("audio", ("bad/tag", np.zeros((1, 1, 1, 4), np.float32), 8000, 3)),
         ("generic", ("bad/tag", object())),
     ],
 )

@@ -1,11 +1,15 @@
 """The kinds of TensorBoard's plugins through a writer, the module-level functions, and a graph."""
 
+import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 import asyncsummary as summary
 from asyncsummary.values.message import KINDS
@@ -19,6 +23,15 @@ _ROW = [3.0, 1.0]
 CURVE: tuple[Any, Any, Any, Any, Any, Any] = (_ROW, _ROW, _ROW, _ROW, _ROW, _ROW)
 
 Written = Awaitable["bool | None"]
+
+
+def drawing(title: str = "title") -> Any:
+    """Return a figure."""
+    figure = Figure(figsize=(1, 1))
+    figure.suptitle(title)
+    return figure
+
+
 # How each is called, with a tag and a step where it takes them; the tags it writes, and their plugin.
 METHODS: dict[str, tuple[Callable[[summary.SummaryWriter], Written], list[str], str]] = {
     "text": (lambda writer: writer.text("t", "hello", 3, description="d"), ["s/t"], "text"),
@@ -29,6 +42,9 @@ METHODS: dict[str, tuple[Callable[[summary.SummaryWriter], Written], list[str], 
         ["s/t"],
         "images",
     ),
+    "figure": (lambda writer: writer.figure("t", drawing(), 3), ["s/t"], "images"),
+    "video": (lambda writer: writer.video("t", np.eye(6).reshape(2, 3, 6), 3, dataformats="THW", format="webp"), ["s/t"], "images"),
+    "audio": (lambda writer: writer.audio("t", np.zeros(9), 8000, 3, 3, labels="label"), ["s/t"], "audio"),
     "histogram": (lambda writer: writer.histogram("t", [1.0, 2.0], 3, buckets=4), ["s/t"], "histograms"),
     "histogram_buckets": (lambda writer: writer.histogram_buckets("t", [1, 2], [0, 1, 2], 3), ["s/t"], "histograms"),
     "histogram_raw": (lambda writer: writer.histogram_raw("t", *NUMBERS, [1, 2], [1, 1], 3), ["s/t"], ""),
@@ -46,6 +62,9 @@ FUNCTIONS: dict[str, Callable[[], Written]] = {
     "pr_curve": lambda: summary.pr_curve("t", LABELS, PREDICTIONS, step=3),
     "pr_curve_raw": lambda: summary.pr_curve_raw("t", *CURVE, step=3),
     "image": lambda: summary.image("t", np.zeros((4, 4)), step=3, dataformats="HW", boxes=[[0, 0, 2, 2]], labels=["a"]),
+    "figure": lambda: summary.figure("t", drawing(), step=3),
+    "video": lambda: summary.video("t", np.eye(6).reshape(2, 3, 6), step=3, dataformats="THW", format="webp"),
+    "audio": lambda: summary.audio("t", np.zeros(9), 8000, step=3, labels="label"),
     "histogram": lambda: summary.histogram("t", [1.0, 2.0], step=3, buckets=4),
     "histogram_buckets": lambda: summary.histogram_buckets("t", [1, 2], [0, 1, 2], step=3),
     "histogram_raw": lambda: summary.histogram_raw("t", *NUMBERS, [1, 2], [1, 1], step=3),
@@ -117,6 +136,10 @@ async def test_without_writer_and_without_recording(kind: str) -> None:
         (lambda writer: writer.pr_curve("bad", [2], [0.5], 1), "labels of tag 'bad'"),
         (lambda writer: writer.pr_curve_raw("bad", *[[1]] * 6, step=1), "true_positive_counts of tag 'bad'"),
         (lambda writer: writer.image("bad", b"?", 1), "images of tag 'bad'"),
+        (lambda writer: writer.figure("bad", 5, 1), "figure of tag 'bad'"),
+        (lambda writer: writer.figure("bad", drawing(title="$\\nonsense{$"), 1), "figure of tag 'bad': cannot be drawn"),
+        (lambda writer: writer.video("bad", [1.0], 1), "frames of tag 'bad'"),
+        (lambda writer: writer.audio("bad", [1.0], step=1), "sample_rate of tag 'bad'"),
         (lambda writer: writer.histogram("bad", [1.0], 1, buckets=0), "buckets of tag 'bad'"),
         (lambda writer: writer.histogram("bad", [1.0], 1, description="d"), "description of tag 'bad'"),
         (lambda writer: writer.histogram_buckets("bad", [1], [1], 1), "edges of tag 'bad'"),
@@ -172,3 +195,48 @@ async def test_the_order_of_acceptance() -> None:
             await writer.mesh("mesh", POINTS, step)
     found = [(event.step, event.summary.value[0].tag) for event in written(bench)]
     assert found == [(step, tag) for step in range(20) for tag in ("scalar", "curve", "text", "mesh_VERTEX")]
+
+
+@pytest.mark.parametrize("close", [True, False])
+async def test_figures_of_pyplot_are_closed(close: bool) -> None:
+    """By choice, and then whatever comes of the summary: written, refused, not recorded, or without a writer."""
+    bench = Bench()
+    async with bench.writer() as writer, writer.as_default(), summary.always_record_summaries():
+        await summary.figure("t", pyplot.figure(figsize=(1, 1)), step=1, close=close)
+        with summary.never_record_summaries():
+            assert await summary.figure("t", pyplot.figure(figsize=(1, 1)), step=1, close=close) is False
+        bad = pyplot.figure(figsize=(1, 1))
+        bad.suptitle("$\\nonsense{$")
+        with pytest.raises(summary.InvalidSummaryError):
+            await summary.figure("t", bad, step=1, close=close)
+    assert await summary.figure("t", pyplot.figure(figsize=(1, 1)), step=1, close=close) is None
+    await summary.create_noop_writer().figure("t", pyplot.figure(figsize=(1, 1)), 1, close=close)
+    assert len(pyplot.get_fignums()) == (0 if close else 5)
+    pyplot.close("all")
+    assert len(written(bench)) == 1
+
+
+async def test_a_figure_is_drawn_off_the_loop() -> None:
+    """Which goes on meanwhile; the step is that of the call."""
+    bench = Bench()
+    drawn_by: list[threading.Thread] = []
+    release = threading.Event()
+
+    class Slow(Figure):
+        def draw(self, renderer: Any) -> None:
+            drawn_by.append(threading.current_thread())
+            assert release.wait(30)
+            super().draw(renderer)
+
+    step = summary.get_or_create_global_step()
+    async with bench.writer() as writer:
+        writing = asyncio.create_task(writer.figure("t", Slow(figsize=(1, 1))))
+        while not drawn_by:
+            await asyncio.sleep(0)
+        step.assign(7)
+        assert await writer.text("meanwhile", "x")
+        assert not writing.done()
+        release.set()
+        assert await writing
+    assert [(event.summary.value[0].tag, event.step) for event in written(bench)] == [("meanwhile", 7), ("t", 0)]
+    assert drawn_by[0] is not threading.main_thread()

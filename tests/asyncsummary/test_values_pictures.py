@@ -1,6 +1,7 @@
 """Pictures: arrays by the names of their axes, PIL images, encoded files, and what is refused."""
 
 import io
+import sys
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from PIL import Image
 
 from asyncsummary.errors import InvalidArgumentError, InvalidSummaryError, InvalidTypeError
 from asyncsummary.values.content import Content
+from asyncsummary.values.encoded_image import size_of
 from asyncsummary.values.pictures import grid_of, image_form
+from asyncsummary.values.video import video_content
 from tests.support.plugin_summaries import TheirSummary, assert_same, tensorboards
 
 rng = np.random.default_rng(0)
@@ -215,6 +218,56 @@ def test_what_is_refused(images: Any, rest: dict[str, Any], kind: type[InvalidAr
     """With the argument, the tag and the reason."""
     with pytest.raises(kind, match=message):
         image_form(images, "t", **rest)
+
+
+@pytest.mark.parametrize("options", [{"lossless": True}, {"lossless": False}, {"lossless": False, "exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}])
+@pytest.mark.parametrize("size", [(1, 1), (300, 7), (2, 1000)])
+def test_sizes_of_webp(size: tuple[int, int], options: dict[str, Any]) -> None:
+    """In each of its three headers."""
+    stream = io.BytesIO()
+    Image.new("RGB", size).save(stream, "WEBP", **options)
+    assert size_of(stream.getvalue()) == size
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"exif": bytes(500)}])
+def test_sizes_of_jpeg(options: dict[str, Any]) -> None:
+    """Behind whatever segments."""
+    stream = io.BytesIO()
+    Image.new("RGB", (300, 7)).save(stream, "JPEG", **options)
+    assert size_of(stream.getvalue()) == (300, 7)
+
+
+@given(st.binary())
+@pytest.mark.parametrize(
+    "start", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", b"RIFFxxxxWEBPVP8 ", b"RIFFxxxxWEBPVP8X", b"RIFFxxxxWEBPVP8L"]
+)
+def test_any_bytes(start: bytes, rest: bytes) -> None:
+    """Have a size, or are no picture."""
+    size = size_of(start + rest)
+    assert size is None or min(size) > 0
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
+def test_files_that_end_within_their_header(kind: str) -> None:
+    """Are no pictures; cut later, their size is known."""
+    file = saved(kind)
+    found = [size_of(file[:end]) for end in range(len(file))]
+    assert found[0] is None
+    assert found == sorted(found, key=lambda size: size is not None)
+    assert set(found) == {None, (6, 4)}
+
+
+def test_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What needs it says so; pictures and files do not."""
+    file = saved("PNG")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    message = r"boxes of tag 't': need Pillow; pip install 'asyncsummary\[pictures\]'"
+    with pytest.raises(InvalidArgumentError, match=message):
+        image_form(PIXELS[0], "t", dataformats="HWC", boxes=[[0, 0, 1, 1]])
+    with pytest.raises(InvalidArgumentError, match="frames of tag 't': need Pillow"):
+        video_content(PIXELS, "t")
+    assert image_form(PIXELS, "t", dataformats="NHWC").summary().value
+    assert image_form(file, "t").summary().value
 
 
 def test_a_file_that_is_damaged_behind_its_header() -> None:
