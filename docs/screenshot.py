@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -73,10 +74,6 @@ def close_settings(page: Page) -> None:
     page.get_by_role("button", name="Settings").last.click()
 
 
-def nothing(page: Page) -> None:
-    """Leave the page as it is."""
-
-
 def show_actual_size(page: Page) -> None:
     """Show images as large as they are, so that many are to be seen."""
     page.get_by_text("Show actual image size").click()
@@ -87,12 +84,49 @@ def fit_to_screen(page: Page) -> None:
     page.get_by_text("Fit to screen").click()
 
 
-def picture_of(page: Page, url: str, prepare: Callable[[Page], None]) -> Image.Image:
-    """Return what a page of TensorBoard shows."""
+def show_images(page: Page) -> None:
+    """Show some of them, as large as they are."""
+    show_actual_size(page)
+    page.locator("tf-tag-filterer input").fill("confusion|mistaken")
+
+
+def show_table(page: Page) -> None:
+    """Show the text that is a table."""
+    page.locator("tf-tag-filterer input").fill("mistakes")
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """A dashboard, what it must show of the gallery before its picture is taken, and what is done to show more."""
+
+    name: str
+    shows: str
+    prepare: Callable[[Page], None] | None = None
+
+
+DASHBOARDS = [
+    Dashboard("timeseries", "loss", close_settings),
+    Dashboard("custom_scalars", "accuracy of the digits"),
+    Dashboard("hparams", "rate"),
+    Dashboard("images", "mistaken", show_images),
+    Dashboard("histograms", "probability_of_the_right_digit"),
+    Dashboard("distributions", "weights"),
+    Dashboard("pr_curves", "is_it_an_eight"),
+    Dashboard("text", "Softmax regression on", show_table),
+    Dashboard("mesh", "weights_of_the_zero"),
+    Dashboard("audio", "sureness/audio"),
+    Dashboard("graphs", "layer", fit_to_screen),
+]
+
+
+def picture_of(page: Page, url: str, shows: str, prepare: Callable[[Page], None] | None) -> Image.Image:
+    """Return what a page of TensorBoard shows, once it shows a text."""
     page.goto("about:blank")  # what comes behind a # alone would not load the page anew
     page.goto(url)
+    page.get_by_text(shows).first.wait_for(state="attached", timeout=30_000)
     page.wait_for_timeout(2000)
-    prepare(page)
+    if prepare is not None:
+        prepare(page)
     page.wait_for_timeout(6000)  # drawn by workers that tell nobody when they are done
     return Image.open(io.BytesIO(page.screenshot()))
 
@@ -114,19 +148,20 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         digits, gallery = Path(folder, "digits"), Path(folder, "gallery")
-        for example, logdir in (("digits_trainer", digits), ("gallery", gallery / "digits")):
+        for example, logdir in (("digits_trainer", digits), ("gallery", gallery)):
             subprocess.run([sys.executable, str(ROOT / "examples" / f"{example}.py"), "--logdir", str(logdir)], check=True)
         chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
         (session,) = digits.iterdir()
         with tensorboard(session, 5) as url:
             page = chromium.new_page(viewport={"width": 1300, "height": 800})
-            curves = picture_of(page, f"{url}/?darkMode=false&tagFilter=accuracy%7Closs&smoothing=0#timeseries", close_settings)
+            curves = picture_of(page, f"{url}/?darkMode=false&tagFilter=accuracy%7Closs&smoothing=0#timeseries", "loss", close_settings)
             curves.save(PICTURES / "scalars.png")
-        with tensorboard(gallery, 1) as url:
-            page = chromium.new_page(viewport={"width": 1100, "height": 500})
-            kinds = {"images": show_actual_size, "histograms": nothing, "audio": nothing, "graphs": fit_to_screen}
-            shown = [picture_of(page, f"{url}/?darkMode=false#{kind}", prepare) for kind, prepare in kinds.items()]
-            side_by_side([picture.crop((275, 68, 735, 448)) for picture in shown]).save(PICTURES / "kinds.png")
+        with tensorboard(gallery, 3) as url:
+            page = chromium.new_page(viewport={"width": 1200, "height": 760})
+            shown = [picture_of(page, f"{url}/?darkMode=false#{one.name}", one.shows, one.prepare) for one in DASHBOARDS]
+            side_by_side([picture.resize((600, 380), Image.Resampling.LANCZOS) for picture in shown], columns=3).save(
+                PICTURES / "kinds.png"
+            )
         chromium.close()
 
 
