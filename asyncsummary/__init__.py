@@ -59,6 +59,7 @@ from asyncsummary.hooks import (
 )
 from asyncsummary.kind_functions import (
     custom_scalars,
+    embedding,
     figure,
     histogram_buckets,
     histogram_raw,
@@ -126,6 +127,7 @@ __all__ = [
     "create_noop_writer",
     "create_summary_file_writer",
     "custom_scalars",
+    "embedding",
     "eval_dir",
     "figure",
     "flush",

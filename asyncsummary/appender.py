@@ -11,9 +11,11 @@ import random
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
-from asyncsummary import commit, header, resume
+from asyncsummary import commit, header, resume, uploading
+from asyncsummary.columns import Upload
 from asyncsummary.config import ForeignWriter, WriterConfig
 from asyncsummary.errors import ForeignWriterError, OpenError
 from asyncsummary.journal import Attempt
@@ -32,7 +34,6 @@ from asyncsummary_storage import (
     Segment,
     SegmentFullError,
     StorageError,
-    TransientError,
     UnsupportedError,
 )
 
@@ -146,6 +147,15 @@ class Appender:
             permanent=False,
         )
 
+    async def put(self, upload: Upload) -> None:
+        """Store files beside the segments, then amend their index. Doing it again does no harm.
+
+        Raises:
+            GaveUpError: storage did not take them in time.
+        """
+        for name, amend in await uploading.amends(upload):
+            await self._or_give_up(partial(uploading.replace, self._folder, name, amend, self._answered))
+
     def hurry(self, seconds: float) -> None:
         """From now on, give up after so many seconds."""
         self._retry = replace(self._retry, window_seconds=min(seconds, self._retry.window_seconds))
@@ -215,11 +225,7 @@ class Appender:
         Raises:
             GaveUpError: storage did not say so in time.
         """
-        try:
-            return await self._patiently(lambda: self._is_stored(data, attempt))
-        except OpenError as error:
-            self._counters.last_error = str(error)
-            raise GaveUpError(error, permanent=not error.retriable) from error
+        return await self._or_give_up(lambda: self._is_stored(data, attempt))
 
     async def _is_stored(self, data: bytes, attempt: Attempt) -> bool:
         segment = self._folder.segment(attempt.segment)
@@ -239,10 +245,19 @@ class Appender:
             self._roll(start)
         await self.append(start)
 
-    async def _answered(self, request: Awaitable[_T]) -> _T:
-        """Await one request, but not for ever."""
-        async with asyncio.timeout(self._config.request_seconds + READ_BYTES / _SLOWEST_BYTES_PER_SECOND):
+    async def _answered(self, request: Awaitable[_T], size: int = READ_BYTES) -> _T:
+        """Await one request that moves so many bytes at the most, but not for ever."""
+        async with asyncio.timeout(self._config.request_seconds + max(size, READ_BYTES) / _SLOWEST_BYTES_PER_SECOND):
             return await request
+
+    async def _or_give_up(self, call: Callable[[], Awaitable[_T]]) -> _T:
+        """Call until it works, for as long as retries are allowed; then raise GaveUpError."""
+        try:
+            return await self._patiently(call)
+        except OpenError as error:
+            cause = error.__cause__ if isinstance(error.__cause__, StorageError) else error
+            self._counters.last_error = str(cause)
+            raise GaveUpError(cause, permanent=not error.retriable) from error
 
     async def _patiently(self, call: Callable[[], Awaitable[_T]]) -> _T:
         """Call until it works, for as long as retries are allowed."""
@@ -320,7 +335,7 @@ class Appender:
         except TimeoutError:
             return commit.Unknown(OutcomeUnknownError(f"{segment.name}: no answer within {self._request_seconds(machine):.0f} s"))
         except StorageError as error:
-            return _outcome(error)
+            return commit.outcome_of(error)
 
     async def _append_to(self, segment: Segment, data: bytes, at: Position) -> Position:
         """Send one append, no sooner than the storage wants it."""
@@ -369,18 +384,6 @@ class Appender:
         if self._config.foreign_writer is ForeignWriter.RAISE:
             raise GaveUpError(error, permanent=True)
         _logger.warning("%s, and goes on in a segment of its own", error)
-
-
-def _outcome(error: StorageError) -> commit.Outcome:
-    match error:
-        case PreconditionFailedError():
-            return commit.Refused(error)
-        case OutcomeUnknownError():
-            return commit.Unknown(error)
-        case TransientError():
-            return commit.Unavailable(error, error.retry_after)
-        case _:
-            return commit.Denied(error)
 
 
 def _cannot_open(url: str, error: Exception, *, retriable: bool) -> OpenError:

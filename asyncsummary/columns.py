@@ -7,7 +7,7 @@ Whatever else is written comes as an Event, serialised or still to be, and keeps
 import itertools
 import struct
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,8 +34,22 @@ class Deferred:
     size: int
 
 
-Payload = bytes | Deferred
-"""A serialised Event, or one that will be."""
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Files that belong beside the event files; it holds about ``size`` bytes until they are there.
+
+    ``files`` makes them, by name, which takes time. When they are stored, ``amend`` makes of what the file ``index`` holds what it is to
+    hold: it may have been written by others.
+    """
+
+    files: Callable[[], Mapping[str, bytes]]
+    index: str
+    amend: Callable[[bytes], bytes]
+    size: int
+
+
+Payload = bytes | Deferred | Upload
+"""A serialised Event, or one that will be; or no Event at all, but files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,11 @@ class Batch:
         rows = np.empty(self.scalars, ROW)
         rows["tag"], rows["step"], rows["value"], rows["time"] = self.tags, self.steps, self.values, self.times
         return rows.tobytes()
+
+    @property
+    def uploads(self) -> list[Upload]:
+        """The files in it, in the order of acceptance."""
+        return [payload for _, payload in self.events if isinstance(payload, Upload)]
 
     @property
     def takes_time(self) -> bool:
@@ -120,4 +139,4 @@ def scalar_size(tag: bytes) -> int:
 
 def event_size(payload: Payload) -> int:
     """Return about how many bytes an Event takes in the queue, or in the file."""
-    return FRAME_BYTES + (payload.size if isinstance(payload, Deferred) else len(payload))
+    return FRAME_BYTES + (payload.size if isinstance(payload, Deferred | Upload) else len(payload))

@@ -16,7 +16,7 @@ Every append carries the Position that it follows, so storage takes it once or r
 
 from dataclasses import dataclass
 
-from asyncsummary_storage import Position
+from asyncsummary_storage import OutcomeUnknownError, Position, PreconditionFailedError, StorageError, TransientError
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,19 @@ class Woken:
 
 
 Outcome = Begin | Stored | Refused | Unknown | Unavailable | Denied | Found | Read | Woken
+
+
+def outcome_of(error: StorageError) -> Outcome:
+    """Return what an error of a request means for the append."""
+    match error:
+        case PreconditionFailedError():
+            return Refused(error)
+        case OutcomeUnknownError():
+            return Unknown(error)
+        case TransientError():
+            return Unavailable(error, error.retry_after)
+        case _:
+            return Denied(error)
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from asyncsummary.columns import Batch, Deferred
+from asyncsummary.columns import Batch, Deferred, Upload
 from asyncsummary.protos import Event, Summary, Value
 from asyncsummary.records import FOOTER_BYTES, HEADER_BYTES, MASK_DELTA, frame, frames, header
 
@@ -72,8 +72,9 @@ class Encoder:
         parts: list[bytes] = []
         done = 0
         for place, payload in batch.events:
-            event = payload.encode() if isinstance(payload, Deferred) else payload
-            parts += (self._scalars(batch, done, place), frame(event))
+            parts.append(self._scalars(batch, done, place))
+            if not isinstance(payload, Upload):
+                parts.append(frame(payload.encode() if isinstance(payload, Deferred) else payload))
             done = place
         parts.append(self._scalars(batch, done, batch.scalars))
         return b"".join(parts)

@@ -13,6 +13,7 @@ from asyncsummary.scopes import Scope, current_name_scope
 from asyncsummary.stats import WriterStats
 from asyncsummary.steps import GlobalStep, checked_step, current_step, default_step, set_step
 from asyncsummary.values.content import Content
+from asyncsummary.values.embedding import Embedding
 from asyncsummary.writer import SummaryWriter, at_end_of_block, default_writer
 
 _wall_time = time.time
@@ -69,6 +70,9 @@ class FileWriterHandle(SummaryWriter):
 
     async def _write(self, tag: str, step: Any, family: Any, check: Callable[[str], Content], *, plain: bool = False) -> bool:
         return await self._resource.later(tag, step, family, check, plain=plain)
+
+    async def _upload(self, tag: str, step: Any, family: Any, check: Callable[[str, int], Embedding]) -> bool:
+        return await self._resource.upload(tag, step, family, check)
 
     async def import_event(self, event: bytes) -> None:
         await self._resource.import_event(event)

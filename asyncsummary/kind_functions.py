@@ -1,6 +1,6 @@
 """What do the module-level functions of ``kinds`` do? What those of ``functions`` do: they pass the summary on to the default writer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, SupportsIndex
 
 from asyncsummary.functions import recording_writer
@@ -155,6 +155,26 @@ async def mesh(
     if not isinstance(writer, SummaryWriter):
         return writer
     return await writer.mesh(name, vertices, step, family, faces=faces, colors=colors, config=config, description=description)
+
+
+async def embedding(
+    tag: str,
+    vectors: Any,
+    step: SupportsIndex | None = None,
+    family: str | None = None,
+    *,
+    metadata: Any = None,
+    header: Sequence[str] | None = None,
+    images: Any = None,
+    dataformats: str = "NHWC",
+    format: str = "tsv",
+) -> bool | None:
+    """Write vectors for the projector to the default writer, if summaries are recorded here; see ``SummaryWriter.embedding``."""
+    writer = recording_writer()
+    if not isinstance(writer, SummaryWriter):
+        return writer
+    form: dict[str, Any] = {"metadata": metadata, "header": header, "images": images, "dataformats": dataformats, "format": format}
+    return await writer.embedding(tag, vectors, step, family, **form)
 
 
 @deferrable

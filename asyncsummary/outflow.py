@@ -137,6 +137,9 @@ class Outflow:
         if work.data and work.attempt is not None:
             work.is_sent = await self._appender.was_stored(work.data, work.attempt)
             work.attempt = None
+        while work.uploads:
+            await self._appender.put(work.uploads[0])
+            work.uploaded += 1
         if work.data and not work.is_sent:
             if self.spool is None and not self._behind:
                 await self._appender.append(work.data)
@@ -155,7 +158,7 @@ class Outflow:
 
     async def relieve(self) -> None:
         """Put what waits into the spool, if it is time for that."""
-        if self.spool is None or asyncio.get_running_loop().time() < self._spool_again_at:
+        if self.spool is None or asyncio.get_running_loop().time() < self._spool_again_at or (self.work is not None and self.work.uploads):
             return
         if self._config.durability is Durability.SPOOL:
             wanted = self._is_due() or bool(self._behind)
@@ -342,7 +345,7 @@ class Outflow:
         assert spool is not None, "there is one"
         await self._prepare(work)
         data = work.data or b""
-        if not spool.has_room(len(data)):
+        if work.uploads or not spool.has_room(len(data)):  # files have no place in a spool of records; what comes behind them waits, too
             return False
         before = spool.puts
         try:

@@ -67,7 +67,7 @@ _SCHEMA: dict[str, dict[str, str]] = {
     "PlainValue": {"number_value": "2 double |kind", "string_value": "3 string |kind", "bool_value": "4 bool |kind"},
     "ListValue": {"values": "1 PlainValue *"},
     # projector_config.pbtxt
-    "ProjectorConfig": {"model_checkpoint_path": "1 string", "embeddings": "2 EmbeddingInfo *"},
+    "ProjectorConfig": {"model_checkpoint_path": "1 string", "embeddings": "2 EmbeddingInfo *", "model_checkpoint_dir": "3 string"},
     "EmbeddingInfo": {
         "tensor_name": "1 string",
         "metadata_path": "2 string",

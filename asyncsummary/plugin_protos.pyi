@@ -191,9 +191,12 @@ class ListValue(Message):
 
 class ProjectorConfig(Message):
     model_checkpoint_path: str
+    model_checkpoint_dir: str
     @property
     def embeddings(self) -> RepeatedCompositeFieldContainer[EmbeddingInfo]: ...
-    def __init__(self, *, model_checkpoint_path: str = ..., embeddings: Iterable[EmbeddingInfo] = ...) -> None: ...
+    def __init__(
+        self, *, model_checkpoint_path: str = ..., embeddings: Iterable[EmbeddingInfo] = ..., model_checkpoint_dir: str = ...
+    ) -> None: ...
 
 class EmbeddingInfo(Message):
     tensor_name: str

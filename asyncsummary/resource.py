@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from asyncsummary.columns import Deferred, Payload, event_size, pack_row
+from asyncsummary.columns import Deferred, Payload, Upload, event_size, pack_row
 from asyncsummary.config import WriterConfig
 from asyncsummary.errors import InvalidTypeError, SummaryError, WriterClosedError, WrongLoopError
 from asyncsummary.file_pipeline import file_pipeline
@@ -23,6 +23,7 @@ from asyncsummary.stats import Counters, WriterStats
 from asyncsummary.steps import as_step, current_step
 from asyncsummary.tags import TagTable, plain_tag
 from asyncsummary.values.content import Content, event_of
+from asyncsummary.values.embedding import INDEX, Embedding
 from asyncsummary.values.event import event_bytes
 from asyncsummary.values.graph import graph_bytes
 from asyncsummary.values.plugin import Ready
@@ -134,6 +135,14 @@ class WriterResource:
             return await self._accept(pipeline, event_of(content, wall_time, number))
         deferred = Deferred(partial(event_of, content, wall_time, number), content.size + len(tag))
         return await self._accept(pipeline, deferred)
+
+    async def upload(self, name: Any, step: Any, family: Any, check: Callable[[str, int], Embedding]) -> bool:
+        """Check an embedding, whose files belong beside the segments, and accept it; False says that it was dropped."""
+        pipeline = await self.opened()
+        tag = self._tags.name(name, family, current_name_scope.get())
+        number = current_step() if step is None else as_step(step, tag)
+        content = check(tag, number)
+        return await self._accept(pipeline, Upload(content.files, INDEX, content.amend, content.size))
 
     async def generic(self, name: Any, value: Any, metadata: Any, step: Any, family: Any, *, plain: bool = False) -> bool:
         """Check a tensor and accept it, under a ``plain`` tag if so asked; False says that it was dropped by the overflow policy."""

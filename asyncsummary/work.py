@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from asyncsummary.columns import Batch, event_size
+from asyncsummary.columns import Batch, Upload, event_size
 from asyncsummary.journal import Attempt
 from asyncsummary.tags import TagTable
 
@@ -33,6 +33,13 @@ class Work:
     attempt: Attempt | None = None
     is_spooled: bool = False
     is_sent: bool = False
+    uploaded: int = 0
+    """How many of its uploads are stored."""
+
+    @property
+    def uploads(self) -> list[Upload]:
+        """The files that are not stored yet."""
+        return [] if self.batch is None else self.batch.uploads[self.uploaded :]
 
 
 def divided(work: Work, tags: TagTable) -> list[Work]:

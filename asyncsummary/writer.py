@@ -193,6 +193,9 @@ class NoopWriter(SummaryWriter):
     async def _write(self, *args: Any, **kwargs: Any) -> None:
         """Nothing."""
 
+    async def _upload(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing."""
+
     async def figure(self, tag: str, figure: Any, *args: Any, close: bool = True, **kwargs: Any) -> None:
         """Nothing, but that it is closed."""
         if close:

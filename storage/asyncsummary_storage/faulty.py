@@ -24,7 +24,7 @@ class When(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One call of ``operation`` ("append", "extend", "probe", "read", "entries", "open", "cut", "sweep") that goes wrong.
+    """One call of ``operation`` ("append", "extend", "probe", "read", "entries", "open", "cut", "put", "sweep") that goes wrong.
 
     ``error`` makes the exception; by default a lost reply is ``OutcomeUnknownError`` and anything else ``TransientError``.
     """
@@ -151,6 +151,9 @@ class FaultyFolder:
 
     def segment(self, name: str) -> FaultySegment:
         return FaultySegment(self._inner.segment(name), self._script)
+
+    async def put(self, name: str, data: bytes, replacing: Position) -> Position:
+        return await self._script.strike("put", lambda: self._inner.put(name, data, replacing))
 
     async def sweep(self, older_than_seconds: float, *, also_of: str | None = None) -> int:
         return await self._script.strike("sweep", lambda: self._inner.sweep(older_than_seconds, also_of=also_of))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import stat
 import threading
@@ -27,6 +28,7 @@ from asyncsummary_storage.errors import (
 from asyncsummary_storage.position import NOTHING, Position
 from asyncsummary_storage.protocols import Entry, Growth, Terms
 
+_count = itertools.count()
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -166,12 +168,58 @@ class LocalFolder:
     def segment(self, name: str) -> LocalSegment:
         return LocalSegment(self._path / name, self._fsync)
 
+    async def put(self, name: str, data: bytes, replacing: Position) -> Position:
+        return await asyncio.to_thread(self._put, self._path / name, data, replacing)
+
+    def _put(self, path: Path, data: bytes, replacing: Position) -> Position:
+        """Write a file beside the old one, and let it take its name, so that a reader sees one or the other."""
+        path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleaned up since the folder was opened
+        fresh = path.with_name(f".{path.name}.{os.getpid()}.{next(_count)}.new")
+        with _mapped(path), _held(path, replacing):
+            try:
+                with open(fresh, "xb") as file:
+                    file.write(data)
+                    file.flush()
+                    if self._fsync:
+                        os.fsync(file.fileno())
+                    position = _position(file.fileno())
+                if replacing.exists:
+                    fresh.replace(path)
+                else:
+                    os.link(fresh, path)  # unlike a renaming, this fails where the name is taken
+            except FileExistsError as error:
+                raise PreconditionFailedError(f"{path}: exists already") from error
+            finally:
+                fresh.unlink(missing_ok=True)
+        return position
+
     async def sweep(self, older_than_seconds: float, *, also_of: str | None = None) -> int:
         """Appends leave nothing behind here."""
         return 0
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+
+@contextlib.contextmanager
+def _held(path: Path, at: Position) -> Iterator[None]:
+    """Keep other processes from replacing a file, and see that it is what it was; where there is to be none, there is nothing to keep."""
+    if not at.exists:
+        yield
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise PreconditionFailedError(f"{path}: the file has disappeared") from error
+    try:
+        _lock_file(descriptor)
+        status = path.stat() if path.exists() else None
+        now = NOTHING if status is None else Position(status.st_size, _version(status))
+        if now != at:
+            raise PreconditionFailedError(f"{path}: is at {now}, not at {at}")
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

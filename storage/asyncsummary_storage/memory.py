@@ -104,6 +104,13 @@ class MemoryFolder:
     def segment(self, name: str) -> MemorySegment:
         return MemorySegment(self.disk, f"{self._path}/{name}", name, self._terms)
 
+    async def put(self, name: str, data: bytes, replacing: Position) -> Position:
+        key = f"{self._path}/{name}"
+        now = self.disk.position(key)
+        if now != replacing:
+            raise PreconditionFailedError(f"{key}: is at {now}, not at {replacing}")
+        return self.disk.store(key, data)
+
     async def sweep(self, older_than_seconds: float, *, also_of: str | None = None) -> int:
         """Appends leave nothing behind here."""
         return 0

@@ -142,6 +142,9 @@ class ObjectFolder:
     def segment(self, name: str) -> ObjectSegment:
         return ObjectSegment(self._store, self._prefix + name, name)
 
+    async def put(self, name: str, data: bytes, replacing: Position) -> Position:
+        return await self._store.put(self._prefix + name, data, replacing)
+
     async def sweep(self, older_than_seconds: float, *, also_of: str | None = None) -> int:
         return await self._store.sweep(self._prefix, older_than_seconds, None if also_of is None else self._prefix + also_of)
 

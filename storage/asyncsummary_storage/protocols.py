@@ -134,6 +134,18 @@ class Folder(Protocol):
         """Return a handle on the segment of that name; no request is made."""
         ...
 
+    async def put(self, name: str, data: bytes, replacing: Position) -> Position:
+        """Store a small file that is no segment as a whole, in place of what it was at ``replacing`` (``NOTHING``: if there is none).
+
+        All or nothing, and as durable as an append. ``segment(name)`` probes and reads it.
+
+        Raises:
+            PreconditionFailedError: the file is not what it was at ``replacing``; this call stored nothing.
+            OutcomeUnknownError: no answer; look before trying again.
+            TransientError, PermanentError: nothing was stored.
+        """
+        ...
+
     async def sweep(self, older_than_seconds: float, *, also_of: str | None = None) -> int:
         """Remove what extends of killed processes left behind, and return how many such things were removed.
 

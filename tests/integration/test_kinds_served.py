@@ -5,6 +5,7 @@ import io
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import asyncsummary as summary
+from asyncsummary_storage import open_folder
 from tests.support.servers import MotoServer
 from tests.support.tensorboard import TensorBoard
 
@@ -34,6 +36,7 @@ def encoded(kind: str) -> bytes:
     return stream.getvalue()
 
 
+VECTORS = np.array([[0.5, -1.25], [3.0, 4.0], [1e-9, 1e9]], np.float32)
 SINE = np.sin(np.arange(800) / 5)
 
 
@@ -78,6 +81,8 @@ async def write_run(logdir: str, options: Any, name: str, rate: float) -> None:
             await writer.pr_curve_raw("raw curve", [2, 1], [2, 0], [0, 2], [0, 1], [0.5, 1.0], [1.0, 0.5], step)
             await writer.mesh("mesh", POINTS, step, faces=FACES, colors=COLORS, config={"camera": {"fov": 75}})
             await writer.mesh("cloud", POINTS, step)
+        await writer.embedding("vectors", VECTORS, 1, metadata=["a", "b", "c"], images=PIXELS[[0, 1, 0]])
+        await writer.embedding("other vectors", VECTORS[:2], 2, format="bytes")
         await writer.hparams_end("failure" if rate > 0.1 else "success")
 
 
@@ -223,6 +228,45 @@ def test_hparams(board: TensorBoard) -> None:
         "second": pytest.approx(1.5),
     }
     assert board.ask("runs") == ["first", "second"]
+
+
+def test_the_projector(board: TensorBoard, moto: MotoServer, tmp_path: Path) -> None:
+    """Vectors, labels and pictures of both embeddings; those in a bucket from a copy, since TensorBoard 2.21 looks for them on its disk."""
+    if not board.logdir.startswith("s3://"):
+        look_at_projector(board)
+        return
+    assert board.ask("plugin/projector/info", run="first") is None
+    for name in ("first", "second"):
+        asyncio.run(copy_run(f"{board.logdir}/{name}", moto.options(), tmp_path / name))
+    with TensorBoard(str(tmp_path)) as local:
+        deadline = time.monotonic() + 60
+        while local.ask("runs") != ["first", "second"]:
+            assert time.monotonic() < deadline, "TensorBoard never showed the runs"
+            time.sleep(0.2)
+        look_at_projector(local)
+
+
+async def copy_run(url: str, options: Any, to: Path) -> None:
+    """Copy a run from a bucket."""
+    to.mkdir()
+    folder = open_folder(url, options)
+    await folder.open()
+    for entry in await folder.entries():
+        (to / entry.name).write_bytes(await folder.segment(entry.name).read(0, entry.size))
+    await folder.close()
+
+
+def look_at_projector(board: TensorBoard) -> None:
+    """See that everything of both embeddings is served."""
+    config = board.ask("plugin/projector/info", run="first")
+    assert [info["tensorName"] for info in config["embeddings"]] == ["vectors:00001", "other_vectors:00002"]
+    _, data = board.fetch("plugin/projector/tensor", run="first", name="vectors:00001")
+    assert (np.frombuffer(data, np.float32).reshape(3, 2) == VECTORS).all()
+    _, data = board.fetch("plugin/projector/tensor", run="second", name="other_vectors:00002")
+    assert (np.frombuffer(data, np.float32).reshape(2, 2) == VECTORS[:2]).all()
+    assert board.fetch("plugin/projector/metadata", run="first", name="vectors:00001")[1] == b"a\nb\nc\n"
+    _, file = board.fetch("plugin/projector/sprite_image", run="first", name="vectors:00001")
+    assert (np.asarray(Image.open(io.BytesIO(file)))[:6, 8:16] == PIXELS[1]).all()
 
 
 def test_nothing_else_is_there(board: TensorBoard) -> None:

@@ -248,3 +248,30 @@ async def test_closing_twice(place: Place) -> None:
     await folder.close()
     await folder.close()
     assert isinstance(folder.url, str)
+
+
+async def test_put_stores_a_file_as_a_whole(place: Place) -> None:
+    """A new one, and then one in place of the old, longer or shorter; it is read as a segment is, and listed beside the segments."""
+    async with opened(place) as folder:
+        first = await folder.put("index.txt", b"one", NOTHING)
+        assert first.offset == 3
+        second = await folder.put("index.txt", b"two, which is longer", first)
+        third = await folder.put("index.txt", b"3", second)
+        assert third == await folder.segment("index.txt").probe()
+        assert await folder.segment("index.txt").read(0, 100) == b"3"
+        assert [(entry.name, entry.size) for entry in await folder.entries()] == [("index.txt", 1)]
+
+
+async def test_put_replaces_only_what_it_was_told_to(place: Place) -> None:
+    """Nothing where something is, something where nothing is, or another content of the same length: refused, and nothing is stored."""
+    async with opened(place) as folder, opened(place) as other:
+        with pytest.raises(PreconditionFailedError):
+            await folder.put("index.txt", b"x", Position(3, "1"))
+        first = await folder.put("index.txt", b"one", NOTHING)
+        with pytest.raises(PreconditionFailedError):
+            await other.put("index.txt", b"x", NOTHING)
+        await other.put("index.txt", b"two", first)
+        with pytest.raises(PreconditionFailedError):
+            await folder.put("index.txt", b"x", first)
+        assert await folder.segment("index.txt").read(0, 100) == b"two"
+        assert len(await folder.entries()) == 1

@@ -17,6 +17,7 @@ class TensorBoard(ServerProcess):
     """TensorBoard on a logdir, by its Python reader or by its Rust reader (which reads local folders only)."""
 
     def __init__(self, logdir: str, *, rust: bool = False, environment: dict[str, str] | None = None) -> None:
+        self.logdir = logdir
         port = free_port()
         command = [sys.executable, "-W", "ignore", "-m", "tensorboard.main", "--logdir", logdir, "--host", "127.0.0.1", "--port", str(port)]
         command += [f"--load_fast={str(rust).lower()}", "--reload_interval=1", "--samples_per_plugin=scalars=100000"]

@@ -61,7 +61,7 @@ class Bench:
     @property
     def names(self) -> list[str]:
         """The segments of the run on the disk."""
-        return sorted(name for name in self.disk.content if name.count("/") == 1)
+        return sorted(name for name in self.disk.content if name.count("/") == 1 and "tfevents" in name)
 
     def late(self) -> list[tuple[str, int, float]]:
         """All scalars in the late run, in the order of reading."""
