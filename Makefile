@@ -9,7 +9,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN   := PYTHONPATH= $(BIN)/python
 
-.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow test-old-tensorboard chaos check format cov bench bench-quick bench-database append-cost late-steps docs build clean
+.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow test-torch test-old-tensorboard chaos check format cov bench bench-quick bench-database append-cost late-steps docs build clean
 
 help:
 	@echo 'make demo        train on real data and log it to runs/ (or LOGDIR=s3://bucket/runs, gs://bucket/runs)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make test        the whole test suite; make test-all: on every Python that is installed'
 	@echo 'make test-tensorflow    the same calls to TensorFlow and to us, compared (installs 1.6 GB)'
 	@echo 'make test-old-tensorboard   TensorBoard 1.14, which reads databases (needs Python 3.7: PYTHON_3_7=path)'
+	@echo 'make test-torch         the same to torch (installs gigabytes)'
 	@echo 'make chaos       faults at every request, kills, outages, broken disks; writes docs/reliability.md (SEED=2, SECTIONS=wire)'
 	@echo 'make check       formatting, lint, types, import rules'
 	@echo 'make append-cost     what flushes cost on a bucket, into docs/append_cost.md'
@@ -68,6 +69,13 @@ test-old-tensorboard: $(READY)
 	@test -x .venv-tensorboard-1.14/bin/tensorboard || { $(PYTHON_3_7) -m venv .venv-tensorboard-1.14 && \
 	    .venv-tensorboard-1.14/bin/python -m pip install -q --disable-pip-version-check tensorboard==1.14.0 'protobuf<3.21' 'setuptools<60'; }
 	@TENSORBOARD_1_14=$(CURDIR)/.venv-tensorboard-1.14/bin/tensorboard $(RUN) -m pytest -q tests/integration/test_old_tensorboard.py $(ARGS)
+
+# What torch's own SummaryWriter writes, beside what we do. Some gigabytes, so not a part of CI.
+test-torch:
+	@test -x .venv-torch/bin/python || $(PYTHON) -m venv .venv-torch
+	@.venv-torch/bin/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
+	@.venv-torch/bin/python -m pip install -q --disable-pip-version-check -e . --group torch
+	@PYTHONPATH= .venv-torch/bin/python -m pytest -q tests/with_torch $(ARGS)
 
 # Everything that can go wrong, and what was lost; make test runs a part of it. Chosen sections are printed, all are written to the docs.
 chaos: $(READY)

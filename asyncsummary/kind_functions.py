@@ -206,3 +206,21 @@ async def hparams_end(status: str = "success", *, step: SupportsIndex = 0) -> bo
     """Write the end of a session to the default writer; the recording condition does not count. See ``SummaryWriter.hparams_end``."""
     writer = default_writer.get()
     return None if writer is None else await writer.hparams_end(status, step=step)
+
+
+async def keras_model(name: str, model: Any, step: SupportsIndex | None = 0) -> bool | None:
+    """Write a Keras model to the default writer; the recording condition does not count. See ``SummaryWriter.keras_model``."""
+    writer = default_writer.get()
+    return None if writer is None else await writer.keras_model(name, model, step)
+
+
+async def torch_graph(model: Any, inputs: Any, step: SupportsIndex | None = 0, *, strict: bool = True) -> bool | None:
+    """Write a torch module's graph to the default writer; the recording condition does not count. See ``SummaryWriter.torch_graph``."""
+    writer = default_writer.get()
+    return None if writer is None else await writer.torch_graph(model, inputs, step, strict=strict)
+
+
+async def onnx_graph(model: Any, step: SupportsIndex | None = 0) -> bool | None:
+    """Write an ONNX model's graph to the default writer; the recording condition does not count. See ``SummaryWriter.onnx_graph``."""
+    writer = default_writer.get()
+    return None if writer is None else await writer.onnx_graph(model, step)

@@ -1,5 +1,7 @@
 """Which kinds can every writer write, besides scalars, tensors and graphs? All that TensorBoard's plugins show; ``media`` has some."""
 
+import abc
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, SupportsIndex
@@ -9,10 +11,13 @@ from asyncsummary.media import Media
 from asyncsummary.values.embedding import Embedding, embedding_content
 from asyncsummary.values.histogram_forms import histogram_form, raw_histogram_content, ready_buckets_content
 from asyncsummary.values.hparams import SESSION_END, SESSION_START, hparams_content, session_end_content
+from asyncsummary.values.keras import keras_content
 from asyncsummary.values.layout import TAG, layout_content
 from asyncsummary.values.mesh import mesh_content
+from asyncsummary.values.onnx import onnx_graph_bytes
 from asyncsummary.values.pr_curve import THRESHOLDS, pr_curve_content, pr_curve_raw_content
 from asyncsummary.values.text import text_content
+from asyncsummary.values.torch_graph import torch_graph_bytes
 
 _wall_time = time.time
 
@@ -255,3 +260,39 @@ class Kinds(Media):
         """
         now = _wall_time()
         return await self._write(SESSION_END, step, None, lambda _: session_end_content(status, now), plain=True)
+
+    @abc.abstractmethod
+    async def graph(self, graph: Any, step: SupportsIndex | None = None) -> bool | None:
+        """Write a GraphDef: a message of any library's making, its bytes, or a tf.Graph. The recording condition does not count.
+
+        Returns and raises as ``scalar``.
+        """
+
+    async def keras_model(self, tag: str, model: Any, step: SupportsIndex | None = 0) -> bool | None:
+        """Write a Keras model, of which TensorBoard shows a conceptual graph: the model, its ``to_json()``, or what is in that.
+
+        Returns and raises as ``scalar``.
+        """
+        return await self._write(tag, step, None, lambda name: keras_content(model, name))
+
+    async def torch_graph(self, model: Any, inputs: Any, step: SupportsIndex | None = 0, *, strict: bool = True) -> bool | None:
+        """Write the graph of a torch module. It is traced by torch in a thread, in evaluation mode: leave it alone until this returns.
+
+        Needs torch and tensorboard: ``pip install 'asyncsummary[torch]'``.
+
+        Args:
+            model: a torch.nn.Module.
+            inputs: what it is called with: a tensor, or a tuple of arguments.
+            step: as for ``scalar``.
+            strict: torch's own; False traces models that return dicts and lists.
+
+        Returns and raises as ``scalar``.
+        """
+        return await self.graph(await asyncio.to_thread(torch_graph_bytes, model, inputs, strict), step)
+
+    async def onnx_graph(self, model: Any, step: SupportsIndex | None = 0) -> bool | None:
+        """Write the graph of an ONNX model: a path, a ModelProto, or its bytes. It is read in a thread; the package onnx is not needed.
+
+        Returns and raises as ``scalar``.
+        """
+        return await self.graph(await asyncio.to_thread(onnx_graph_bytes, model), step)

@@ -111,13 +111,6 @@ class SummaryWriter(Kinds):
         """
 
     @abc.abstractmethod
-    async def graph(self, graph: Any, step: SupportsIndex | None = None) -> bool | None:
-        """Write a GraphDef: a message of any library's making, its bytes, or a tf.Graph. The recording condition does not count.
-
-        Returns and raises as ``scalar``.
-        """
-
-    @abc.abstractmethod
     async def import_event(self, event: bytes) -> None:
         """Write a serialised Event byte for byte, unknown fields included. The recording condition does not count.
 
@@ -194,6 +187,12 @@ class NoopWriter(SummaryWriter):
         """Nothing."""
 
     async def _upload(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing."""
+
+    async def torch_graph(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing."""
+
+    async def onnx_graph(self, *args: Any, **kwargs: Any) -> None:
         """Nothing."""
 
     async def figure(self, tag: str, figure: Any, *args: Any, close: bool = True, **kwargs: Any) -> None:

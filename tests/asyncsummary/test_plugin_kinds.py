@@ -162,6 +162,26 @@ async def test_bad_values_reach_their_own_await(call: Callable[[Any], Written], 
     assert [event.summary.value[0].tag for event in written(bench)] == ["good"]
 
 
+async def test_graphs_of_models() -> None:
+    """By method and by function, whatever is recorded; a bad one reaches its await; a writer that does nothing looks at nothing."""
+    model = b"\x3a\x0e" + b"\x0a\x0c" + b"\x0a\x01x\x12\x01y\x22\x04Relu"  # graph, node, input, output, op_type
+    keras = {"config": {"name": "m", "layers": [{"config": {"name": "d"}}]}}
+    bench = Bench()
+    async with bench.writer() as writer, writer.as_default(), summary.never_record_summaries():
+        assert [await writer.onnx_graph(model), await summary.onnx_graph(model, 2)] == [True, True]
+        assert [await writer.keras_model("k", keras, 1), await summary.keras_model("k", keras, 2)] == [True, True]
+        for bad in (writer.torch_graph(5, 5), summary.torch_graph(5, 5), writer.onnx_graph(b"?"), writer.keras_model("k", 5)):
+            with pytest.raises(summary.InvalidSummaryError, match="model"):
+                await bad
+    graphs = [event for event in bench.events() if event.graph_def]
+    assert [event.step for event in graphs] == [0, 2]
+    assert graphs[0].graph_def == graphs[1].graph_def
+    assert [event.summary.value[0].tag for event in written(bench)] == ["k", "k"]
+    assert [await summary.onnx_graph(5), await summary.torch_graph(5, 5), await summary.keras_model("k", 5)] == [None] * 3
+    noop = summary.create_noop_writer()
+    assert [await noop.onnx_graph(5), await noop.torch_graph(5, 5), await noop.keras_model("k", 5)] == [None] * 3
+
+
 async def test_values_of_a_graph_may_be_callables() -> None:
     """Each is called when the op runs."""
     bench = Bench()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from matplotlib.figure import Figure
+from onnx import TensorProto, helper
 from PIL import Image
 
 import asyncsummary as summary
@@ -22,6 +23,9 @@ from tests.support.tensorboard import TensorBoard
 POINTS = [[[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]]
 FACES = [[[0, 1, 2], [0, 2, 3]]]
 COLORS = [[[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]]]
+_INPUT, _OUTPUT = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
+ONNX = helper.make_model(helper.make_graph([helper.make_node("Relu", ["x"], ["y"], name="/layer/Relu")], "g", [_INPUT], [_OUTPUT]))
+KERAS = {"class_name": "Sequential", "config": {"name": "model", "layers": [{"class_name": "Dense", "config": {"name": "dense"}}]}}
 LAYOUT = {"losses": {"all": ["Multiline", ["loss"]], "band": ["Margin", ["loss", "low", "high"]]}}
 
 
@@ -57,6 +61,8 @@ async def write_run(logdir: str, options: Any, name: str, rate: float) -> None:
     async with summary.create_file_writer(f"{logdir}/{name}", storage_options=options) as writer:
         await writer.hparams({"rate": rate, "deep": rate > 0.1, "optimizer": "adam"}, {"rate": (0.0, 1.0)}, ["loss"])
         await writer.custom_scalars(LAYOUT)
+        await writer.onnx_graph(ONNX)
+        await writer.keras_model("keras", KERAS)
         for step in range(2):
             for tag in ("loss", "low", "high"):
                 await writer.scalar(tag, rate + step, step)
@@ -230,6 +236,17 @@ def test_hparams(board: TensorBoard) -> None:
     assert board.ask("runs") == ["first", "second"]
 
 
+def test_graphs(board: TensorBoard) -> None:
+    """The operations of the ONNX model, and the concept of the Keras model."""
+    info = board.ask("plugin/graphs/info")["first"]
+    assert info["run_graph"] is True
+    assert info["tags"]["keras"]["conceptual_graph"] is True
+    _, operations = board.fetch("plugin/graphs/graph", run="first")
+    assert b'name: "layer/Relu"' in operations
+    _, concept = board.fetch("plugin/graphs/graph", run="first", tag="keras", conceptual="true")
+    assert b'name: "model/dense"' in concept
+
+
 def test_the_projector(board: TensorBoard, moto: MotoServer, tmp_path: Path) -> None:
     """Vectors, labels and pictures of both embeddings; those in a bucket from a copy, since TensorBoard 2.21 looks for them on its disk."""
     if not board.logdir.startswith("s3://"):
@@ -273,5 +290,16 @@ def test_nothing_else_is_there(board: TensorBoard) -> None:
     """No plugin but those that were written for."""
     listing = board.ask("plugins_listing")
     on = {name for name, plugin in listing.items() if plugin["enabled"]}
-    assert {"scalars", "text", "pr_curves", "mesh", "custom_scalars", "hparams", "histograms", "distributions", "images", "audio"} <= on
-    assert "graphs" not in on
+    assert {
+        "scalars",
+        "text",
+        "pr_curves",
+        "mesh",
+        "custom_scalars",
+        "hparams",
+        "histograms",
+        "distributions",
+        "images",
+        "audio",
+        "graphs",
+    } <= on
