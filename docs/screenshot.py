@@ -116,14 +116,24 @@ DASHBOARDS = [
     Dashboard("mesh", "weights_of_the_zero"),
     Dashboard("audio", "sureness/audio"),
     Dashboard("graphs", "layer", fit_to_screen),
+    Dashboard("projector", "3 runs found"),
 ]
+
+
+def wait_for_text(page: Page, text: str) -> None:
+    """Wait until a text is there: on the page, or in a frame of it, where the projector is."""
+    deadline = time.monotonic() + 30
+    while not any(frame.get_by_text(text).count() for frame in page.frames):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{page.url} never showed {text!r}")
+        page.wait_for_timeout(200)
 
 
 def picture_of(page: Page, url: str, shows: str, prepare: Callable[[Page], None] | None) -> Image.Image:
     """Return what a page of TensorBoard shows, once it shows a text."""
     page.goto("about:blank")  # what comes behind a # alone would not load the page anew
     page.goto(url)
-    page.get_by_text(shows).first.wait_for(state="attached", timeout=30_000)
+    wait_for_text(page, shows)
     page.wait_for_timeout(2000)
     if prepare is not None:
         prepare(page)

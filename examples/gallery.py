@@ -113,6 +113,13 @@ def table_of(counts: NDArray[np.int64]) -> list[list[str]]:
     return rows
 
 
+def looks(model: Classifier) -> dict[str, Any]:
+    """Return the labels and pictures of the images that the projector shows."""
+    taken_for = model.predict(model.test).argmax(axis=1)
+    rows = [(str(digit), str(other)) for digit, other in zip(model.test_digits[:300], taken_for[:300], strict=True)]
+    return {"metadata": rows, "header": ["digit", "taken for"], "images": 1 - model.test[:300].reshape(-1, 8, 8), "dataformats": "NHW"}
+
+
 async def write_epoch(model: Classifier, loss: float, epoch: int) -> None:
     """Write what there is to see after a pass over the data."""
     likely = model.predict(model.test)
@@ -148,6 +155,7 @@ async def train(logdir: str, name: str) -> None:
             learning.append((0.5 + 0.5 * model.weights[:, 3] / np.abs(model.weights).max()).reshape(8, 8))
             await write_epoch(model, loss, epoch)
         await summary.video("a three is learnt", np.kron(learning, np.ones((1, 16, 16))), fps=5, step=EPOCHS - 1, dataformats="THW")
+        await summary.embedding("digits", model.test[:300], **looks(model), step=EPOCHS - 1)
         await summary.hparams_end("success")
 
 

@@ -104,6 +104,7 @@ def test_gallery(tmp_path: Path) -> None:
         plugins = {value.metadata.plugin_data.plugin_name for value in values}
         assert plugins == {"", "custom_scalars", "histograms", "hparams", "images", "mesh", "pr_curves", "text"}
         assert [event.step for event in events if event.graph_def] == [0]
+        assert "digits:00019" in (tmp_path / name / "projector_config.pbtxt").read_text()
 
 
 def test_actors(tmp_path: Path) -> None:
