@@ -56,6 +56,7 @@ def test_storage_readme(tmp_path: Path) -> None:
         "CONTRIBUTING.md",
         "docs/architecture.md",
         "docs/database.md",
+        "docs/kinds.md",
         "docs/late_steps.md",
         "docs/ranks.md",
         "storage/README.md",
