@@ -165,7 +165,7 @@ class Outflow:
         else:
             wanted = self._queue.pending_bytes > self._config.limits.bytes // 2 or self._queue.is_crowded
         waiting = self._queue.waiting_bytes + sum(work.size for work in self._behind)
-        if wanted and waiting and self.spool.has_room(waiting + self._in_hand()):
+        if wanted and (waiting or self._queue.callers) and self.spool.has_room(waiting + self._in_hand()):
             self._tell_spooling(self.spool)
             if await self._spool_in_hand() and await self._spool_behind():
                 await self._spool_waiting()

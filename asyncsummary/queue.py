@@ -114,6 +114,11 @@ class SummaryQueue:
         """Whether somebody has found no room since the last ``take``."""
 
     @property
+    def callers(self) -> int:
+        """How many wait for room."""
+        return len(self._callers)
+
+    @property
     def accepted(self) -> int:
         """How many summaries ever came in."""
         return self._accepted + self.waiting.scalars - self._counted_rows

@@ -379,3 +379,21 @@ async def test_a_disk_that_is_full_in_the_middle(tmp_path: Path, monkeypatch: py
         await writer.flush()
     assert bench.steps() == list(range(3_000))
     assert caplog.text.count("cannot be written") == 1
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("late", [True, False])
+async def test_room_for_something_large_while_all_is_in_hand(late: bool, tmp_path: Path) -> None:
+    """Nothing waits in the queue, and what there is is on its way to a storage that is away: it goes to the spool, and makes room."""
+    bench = Bench()
+    async with bench.writer(spool_root=tmp_path, pending_bytes=4000, retry_seconds=5.0) as writer:
+        bench.script.always([Fault("append"), Fault("probe")])
+        for step in range(60):
+            await writer.scalar("s", 1.0, step)
+        if late:
+            await asyncio.sleep(30)
+        async with asyncio.timeout(60):
+            await writer.text("large", "x" * 1000, 60)
+        assert writer.stats.spooled > 0
+        bench.script.heal()
+    assert [event.step for event in bench.events()[2:]] == list(range(61))

@@ -143,8 +143,8 @@ async def test_beside_a_spool(durability: Durability, tmp_path: Path) -> None:
 
 
 @pytest.mark.virtual_time
-async def test_nothing_overtakes_files_on_the_way_to_the_spool(tmp_path: Path) -> None:
-    """While storage is away: what came before them is spooled, they and what came after wait in memory, bounded as without a spool."""
+async def test_files_do_not_go_to_the_spool(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """While storage is away they wait in memory, and so does what came behind them, bounded as without a spool; nobody says otherwise."""
     bench = Bench()
     async with bench.writer(spool_root=tmp_path, pending_bytes=4000, retry_seconds=5.0) as writer:
         await writer.scalar("s", 1.0, 0)
@@ -158,6 +158,29 @@ async def test_nothing_overtakes_files_on_the_way_to_the_spool(tmp_path: Path) -
         await asyncio.gather(*tasks)
         await writer.flush()
     assert bench.steps() == list(range(100))
+    assert names_in_index(bench) == ["e:00000"]
+    assert "go to the spool" not in caplog.text
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("durability", list(Durability))
+async def test_files_behind_what_goes_to_the_spool(durability: Durability, tmp_path: Path) -> None:
+    """Are not lost there: they stay in memory, and so does what came behind them; all is stored when storage is back, in order."""
+    bench = Bench()
+    async with bench.writer(spool_root=tmp_path, pending_bytes=4000, retry_seconds=5.0, durability=durability) as writer:
+        bench.script.always([Fault("put"), Fault("append"), Fault("probe")])
+        tasks = [asyncio.create_task(writer.scalar("s", 1.0, step)) for step in range(60)]
+        await asyncio.sleep(30)
+        assert all(task.done() for task in tasks)
+        tasks += [asyncio.create_task(writer.embedding("e", VECTORS, 0))]
+        tasks += [asyncio.create_task(writer.scalar("s", 1.0, step)) for step in range(60, 160)]
+        await asyncio.sleep(60)
+        assert not all(task.done() for task in tasks)
+        assert 0 < writer.stats.spooled <= 60
+        bench.script.heal()
+        await asyncio.gather(*tasks)
+        await writer.flush()
+    assert bench.steps() == list(range(160))
     assert names_in_index(bench) == ["e:00000"]
 
 
