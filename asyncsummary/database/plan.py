@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asyncsummary.columns import Batch, Deferred, Payload
+from asyncsummary.columns import Batch, Deferred, Payload, Upload
 from asyncsummary.database.graphs import GraphRows
 from asyncsummary.database.rows import SCALAR, EventRows, Metadata, TensorRow
 from asyncsummary.database.scalars import PackedScalar, unpacked
@@ -124,6 +124,7 @@ def parts_of(batch: Batch) -> Iterator[Batch | bytes | Deferred]:
             yield Batch(batch.tags[rows], batch.steps[rows], batch.values[rows], batch.times[rows])
             start = place
         if payload is not None:
+            assert not isinstance(payload, Upload), "no writer of a database accepts files"
             yield payload
 
 

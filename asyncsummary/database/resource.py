@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from asyncsummary.columns import Payload, event_size
@@ -17,6 +17,7 @@ from asyncsummary.pipeline import Pipeline
 from asyncsummary.resource import WriterResource
 from asyncsummary.scopes import current_name_scope
 from asyncsummary.steps import as_step, current_step
+from asyncsummary.values.embedding import Embedding
 from asyncsummary.values.series import series
 from asyncsummary.values.tensor import DATA_TYPES
 
@@ -91,6 +92,10 @@ class DatabaseResource(WriterResource):
             accepted &= await self._accept_packed(pipeline, scalars)
             await asyncio.sleep(0)
         return accepted
+
+    async def upload(self, name: Any, step: Any, family: Any, check: Callable[[str, int], Embedding]) -> bool:
+        """Refuse an embedding, which is files."""
+        raise InvalidSummaryError(f"tag {name!r}: the database {self.config.logdir!r} holds no files, so no embeddings", name)
 
     async def _accept_packed(self, pipeline: Pipeline, scalars: list[PackedScalar]) -> bool:
         size = len(scalars) * event_size(scalars[0])  # they are of one length
