@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from google.protobuf import text_format
 from numpy.typing import NDArray
 
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
@@ -61,6 +60,8 @@ class Embedding:
 
     def amend(self, index: bytes) -> bytes:
         """Return the index with an entry for this, in place of one of the same name; what cannot be read by anybody is replaced."""
+        from google.protobuf import text_format  # which nothing else needs
+
         config = ProjectorConfig()
         try:
             text_format.Parse(index, config)
