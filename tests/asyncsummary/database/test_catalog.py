@@ -142,6 +142,9 @@ async def test_two_that_resume_one_run(tmp_path: Path) -> None:
     first = summary.create_db_writer(path, "experiment", "run", "user", resume=True)
     second = summary.create_db_writer(path, "experiment", "run", "user", resume=True)
     async with first, second:
+        for step, writer in enumerate([first, second]):
+            await writer.scalar("t", 1.0, step)  # from now on, both know which tags there are
+            await writer.flush()
         for step, writer in enumerate([first, second, first, second], start=1):
             await writer.scalar("new", 1.0, step)
             await writer.scalar(f"of{step}", 1.0, step)
