@@ -27,7 +27,7 @@ def at_least_one(argument: str, value: Any, tag: str) -> int:
     return limit
 
 
-def require_encodable(size: int, tag: str) -> None:
+def require_encodable(size: int, tag: object) -> None:
     """See that so many bytes fit into one protobuf message, which ends at 2 GiB.
 
     Raises:

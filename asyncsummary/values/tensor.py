@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.protos import SummaryMetadata, TensorProto, Value
 from asyncsummary.values.array import as_array, python_kind
+from asyncsummary.values.limits import require_encodable
 
 STRING = 7
 # TensorFlow's DataType numbers by numpy's names.
@@ -40,7 +41,7 @@ def tensor_value(value: Any, metadata: Any, tag: str) -> Value:
 
     Raises:
         InvalidTypeError: objects, or types that TensorFlow does not have.
-        InvalidSummaryError: integers beyond int64.
+        InvalidSummaryError: integers beyond int64, or more than a message can hold.
     """
     found = Value(tag=tag, tensor=tensor_proto(value, tag))
     serialised = metadata_bytes(metadata, tag)
@@ -62,6 +63,7 @@ def tensor_proto(value: Any, tag: object) -> TensorProto:
         return proto
     if array.dtype.name not in DATA_TYPES:
         raise InvalidTypeError(f"value of tag {tag!r}: dtype {array.dtype} has no counterpart in an event file", tag)
+    require_encodable(int(array.nbytes), tag)
     proto.dtype = DATA_TYPES[array.dtype.name]
     little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
     proto.tensor_content = np.ascontiguousarray(little_endian).tobytes()

@@ -7,6 +7,7 @@ import numpy as np
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.protos import Summary
 from asyncsummary.values.array import as_array
+from asyncsummary.values.limits import require_encodable
 from asyncsummary.values.plugin import Ready, plugin_value, strings
 
 MOST_RANKS = 2
@@ -17,7 +18,8 @@ def text_content(value: Any, tag: str, description: object = None) -> Ready:
 
     Raises:
         InvalidTypeError: something else.
-        InvalidSummaryError: a higher rank (TensorBoard would show a part of it), nothing at all, or text that is no UTF-8.
+        InvalidSummaryError: a higher rank (TensorBoard would show a part of it), nothing at all, text that is no UTF-8, or more than a
+            message can hold.
     """
     if isinstance(value, str | bytes):
         items, shape = [value], ()
@@ -28,7 +30,9 @@ def text_content(value: Any, tag: str, description: object = None) -> Ready:
         items, shape = array.reshape(-1).tolist(), array.shape
     if not items:
         raise InvalidSummaryError(f"text of tag {tag!r}: is empty (shape {shape})", tag)
-    tensor = strings(*(_utf8(item, tag) for item in items), shape=shape)
+    texts = [_utf8(item, tag) for item in items]
+    require_encodable(sum(map(len, texts)), tag)
+    tensor = strings(*texts, shape=shape)
     return Ready(Summary(value=[plugin_value(tag, tensor, "text", description=description)]))
 
 

@@ -104,3 +104,9 @@ def test_bad_metadata(metadata: Any, kind: type[Exception]) -> None:
     """Is refused in words that name the tag."""
     with pytest.raises(kind, match="metadata of tag 't'"):
         metadata_bytes(metadata, "t")
+
+
+def test_more_than_a_message_can_hold() -> None:
+    """Is refused before it is copied."""
+    with pytest.raises(InvalidSummaryError, match="value of tag 't': 4294967296 bytes, and a summary can have 2147418112 at the most"):
+        tensor_proto(np.broadcast_to(np.float32(0), (1 << 15, 1 << 15)), "t")

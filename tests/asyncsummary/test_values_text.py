@@ -61,3 +61,10 @@ def test_a_description_is_text() -> None:
     """And nothing else."""
     with pytest.raises(InvalidTypeError, match="description of tag 't': must be a str, got int"):
         text_content("a", "t", 5)
+
+
+def test_more_than_a_message_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is refused here, not where it is encoded."""
+    monkeypatch.setattr("asyncsummary.values.limits.MOST_BYTES", 10)
+    with pytest.raises(InvalidSummaryError, match="value of tag 't': 12 bytes, and a summary can have 10 at the most"):
+        text_content(["123456", "123456"], "t")
