@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asyncsummary.columns import Batch, Deferred, Upload
+from asyncsummary.errors import InvalidSummaryError
 from asyncsummary.protos import Event, Summary, Value
 from asyncsummary.records import FOOTER_BYTES, HEADER_BYTES, MASK_DELTA, frame, frames, header
 
@@ -65,17 +66,20 @@ class Encoder:
         self._tags = tags
         self._templates = _Templates()
 
-    def encode(self, batch: Batch) -> bytes:
-        """Return the records of a batch, in its order."""
+    def encode(self, batch: Batch, failed: list[InvalidSummaryError]) -> bytes:
+        """Return the records of a batch, in its order, without the Events that cannot be encoded; why goes into ``failed``."""
         if not batch.events:
             return self._scalars(batch, 0, batch.scalars)
         parts: list[bytes] = []
         done = 0
         for place, payload in batch.events:
             parts.append(self._scalars(batch, done, place))
-            if not isinstance(payload, Upload):
-                parts.append(frame(payload.encode() if isinstance(payload, Deferred) else payload))
             done = place
+            try:
+                if not isinstance(payload, Upload):
+                    parts.append(frame(payload.encode() if isinstance(payload, Deferred) else payload))
+            except InvalidSummaryError as error:
+                failed.append(error)
         parts.append(self._scalars(batch, done, batch.scalars))
         return b"".join(parts)
 

@@ -1,6 +1,6 @@
 """In which words are those told whose summaries are not committed?"""
 
-from asyncsummary.errors import CommitError, ForeignWriterError, OpenError
+from asyncsummary.errors import CommitError, ForeignWriterError, InvalidSummaryError, OpenError
 from asyncsummary.sink import GaveUpError
 from asyncsummary.spool import Spool
 
@@ -16,6 +16,14 @@ def closed_without(logdir: str, count: int, error: GaveUpError, where: str) -> C
     """Return what ``close`` raises: so many summaries are not committed; ``where`` says what is left of them."""
     told = _kind(error)(f"closed {logdir!r} with {count} summaries not committed: {error}{where}", uncommitted=count, retriable=False)
     told.__cause__ = error.error
+    return told
+
+
+def cannot_be_encoded(logdir: str, failed: list[InvalidSummaryError], before: CommitError | None) -> CommitError:
+    """Return what the next ``flush`` or ``close`` raises of dropped summaries, those of ``before``, not told of yet, among them."""
+    count = len(failed) + (0 if before is None else before.uncommitted)
+    told = CommitError(f"{count} summaries of {logdir!r} are dropped: {failed[0]}", uncommitted=count, retriable=False)
+    told.__cause__ = failed[0]
     return told
 
 

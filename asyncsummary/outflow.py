@@ -13,10 +13,10 @@ from asyncsummary.batch import Waiting, due_in
 from asyncsummary.columns import Batch
 from asyncsummary.config import Durability, WriterConfig
 from asyncsummary.encode import Encoder
-from asyncsummary.errors import CommitError
+from asyncsummary.errors import CommitError, InvalidSummaryError
 from asyncsummary.journal import Attempt
 from asyncsummary.late_run import LateRun
-from asyncsummary.losses import whereabouts
+from asyncsummary.losses import cannot_be_encoded, whereabouts
 from asyncsummary.order import LatePolicy, StepTracker, by_step
 from asyncsummary.queue import SummaryQueue
 from asyncsummary.spool import Spool
@@ -138,7 +138,10 @@ class Outflow:
             work.is_sent = await self._appender.was_stored(work.data, work.attempt)
             work.attempt = None
         while work.uploads:
-            await self._appender.put(work.uploads[0])
+            try:
+                await self._appender.put(work.uploads[0])
+            except InvalidSummaryError as error:
+                self._refuse(work, [error])
             work.uploaded += 1
         if work.data and not work.is_sent:
             if self.spool is None and not self._behind:
@@ -237,21 +240,30 @@ class Outflow:
         assert work.batch is not None, "what has no batch has data"
         if work.late is not None and self._late_run.take(work.late):
             work.late = None
-        parts = await self._encoded(work.batch)
+        failed: list[InvalidSummaryError] = []
+        parts = await self._encoded(work.batch, failed)
         if work.late is not None:
-            parts += await self._encoded(work.late)
+            parts += await self._encoded(work.late, failed)
             work.kept = len(work.batch) + len(work.late)
         work.data = b"".join(parts)
+        if failed:
+            self._refuse(work, failed)
 
-    async def _encoded(self, batch: Batch) -> list[bytes]:
+    async def _encoded(self, batch: Batch, failed: list[InvalidSummaryError]) -> list[bytes]:
         parts = []
         for piece in batch.pieces(_ENCODE_SCALARS):
             if piece.takes_time:
-                parts.append(await asyncio.to_thread(self._encoder.encode, piece))
+                parts.append(await asyncio.to_thread(self._encoder.encode, piece, failed))
             else:
-                parts.append(self._encoder.encode(piece))
+                parts.append(self._encoder.encode(piece, failed))
                 await asyncio.sleep(0)
         return parts
+
+    def _refuse(self, work: Work, failed: list[InvalidSummaryError]) -> None:
+        """Drop what could not be encoded after all, and have it told; the rest of its batch is written."""
+        work.kept -= len(failed)
+        self._counters.dropped += len(failed)
+        self.refused = cannot_be_encoded(self._config.logdir, failed, self.refused)
 
     def _sort_out_late(self, work: Work, ordered: Batch) -> None:
         passed = self._tracker.pass_through(ordered)

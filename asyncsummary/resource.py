@@ -22,7 +22,7 @@ from asyncsummary.scopes import current_name_scope
 from asyncsummary.stats import Counters, WriterStats
 from asyncsummary.steps import as_step, current_step
 from asyncsummary.tags import TagTable, plain_tag
-from asyncsummary.values.content import Content, event_of
+from asyncsummary.values.content import Content, event_of, naming
 from asyncsummary.values.embedding import INDEX, Embedding
 from asyncsummary.values.event import event_bytes
 from asyncsummary.values.graph import graph_bytes
@@ -132,8 +132,8 @@ class WriterResource:
         content = check(tag)
         number = current_step() if step is None else as_step(step, tag)
         if isinstance(content, Ready):
-            return await self._accept(pipeline, event_of(content, wall_time, number))
-        deferred = Deferred(partial(event_of, content, wall_time, number), content.size + len(tag))
+            return await self._accept(pipeline, event_of(content, wall_time, number, tag))
+        deferred = Deferred(partial(event_of, content, wall_time, number, tag), content.size + len(tag))
         return await self._accept(pipeline, deferred)
 
     async def upload(self, name: Any, step: Any, family: Any, check: Callable[[str, int], Embedding]) -> bool:
@@ -142,7 +142,7 @@ class WriterResource:
         tag = self._tags.name(name, family, current_name_scope.get())
         number = current_step() if step is None else as_step(step, tag)
         content = check(tag, number)
-        return await self._accept(pipeline, Upload(content.files, INDEX, content.amend, content.size))
+        return await self._accept(pipeline, Upload(naming(tag)(content.files), INDEX, naming(tag)(content.amend), content.size))
 
     async def generic(self, name: Any, value: Any, metadata: Any, step: Any, family: Any, *, plain: bool = False) -> bool:
         """Check a tensor and accept it, under a ``plain`` tag if so asked; False says that it was dropped by the overflow policy."""

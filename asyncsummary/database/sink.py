@@ -196,8 +196,8 @@ class DatabaseSink:
                 plan.add_packed(part)
                 effort += 1
             else:
-                payload = await asyncio.to_thread(part.encode) if isinstance(part, Deferred) else part
                 try:
+                    payload = await asyncio.to_thread(part.encode) if isinstance(part, Deferred) else part
                     plan.add_event(event_rows(payload))
                 except InvalidSummaryError as error:  # what can be checked before was; an encoder can still make what no database holds
                     refused.append(error)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncsummary import encode as encoding
-from asyncsummary.columns import Batch
+from asyncsummary.columns import Batch, Deferred, Payload
 from asyncsummary.encode import Encoder, scalar_event
+from asyncsummary.errors import InvalidSummaryError
 from asyncsummary.protos import Event
 from asyncsummary.records import frame, scan
 from tests.support.golden import GOLDEN_EVENTS
@@ -24,10 +25,10 @@ rows = st.tuples(st.integers(0, len(TAGS) - 1), steps, values, times)
 
 
 def encode(batch: Batch, tags: list[bytes]) -> bytes:
-    return Encoder(tags).encode(batch)
+    return Encoder(tags).encode(batch, [])
 
 
-def batch_of(found: list[tuple[int, int, float, float]], events: tuple[tuple[int, bytes], ...] = ()) -> Batch:
+def batch_of(found: list[tuple[int, int, float, float]], events: tuple[tuple[int, Payload], ...] = ()) -> Batch:
     tags, steps, values, times = list(zip(*found, strict=True)) or [(), (), (), ()]
     return Batch(np.array(tags, np.int32), np.array(steps, np.int64), np.array(values, np.float32), np.array(times, np.float64), events)
 
@@ -105,3 +106,21 @@ def test_bytes_of_tensorflow() -> None:
 def test_nothing() -> None:
     """No scalars, no bytes."""
     assert encode(batch_of([]), TAGS) == b""
+
+
+def test_events_that_cannot_be_encoded() -> None:
+    """Are left out, and why is kept; what else is raised is a mistake of ours, and is not held back."""
+
+    def refused() -> bytes:
+        raise InvalidSummaryError("too much", "a")
+
+    def broken() -> bytes:
+        raise ZeroDivisionError
+
+    batch = batch_of([(8, step, 1.0, 2.0) for step in range(2)], ((1, Deferred(refused, 10)), (1, b"kept")))
+    failed: list[InvalidSummaryError] = []
+    records = by_protobuf(batch)
+    assert Encoder(TAGS).encode(batch, failed) == records[0] + frame(b"kept") + records[1]
+    assert [str(error) for error in failed] == ["too much"]
+    with pytest.raises(ZeroDivisionError):
+        Encoder(TAGS).encode(batch_of([], ((0, Deferred(broken, 10)),)), failed)

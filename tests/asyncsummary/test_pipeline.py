@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ import asyncsummary as summary
 import asyncsummary_storage.memory as memory
 from asyncsummary import encode as encode_module
 from asyncsummary import looking as looking_module
-from asyncsummary.config import ForeignWriter
+from asyncsummary.config import Durability, ForeignWriter
 from asyncsummary.errors import CommitError, FlushTimeoutError, OpenError, PipelineError, QueueFullError, WriterClosedError
 from asyncsummary.order import LatePolicy
 from asyncsummary.plan import KIB
 from asyncsummary.protos import START
 from asyncsummary.queue import Overflow
+from asyncsummary.values.embedding import Embedding
+from asyncsummary.values.histogram import HistogramContent
 from asyncsummary_storage import (
     AccessDeniedError,
     ContainerMissingError,
@@ -665,6 +668,49 @@ async def test_callers_who_wait_when_it_closes() -> None:
     bench.script.gate.set()
     await closing
     assert bench.steps() == [1, 2]
+
+
+def no_memory(*args: object) -> bytes:
+    raise MemoryError("not now")
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+async def test_what_cannot_be_encoded_after_all(
+    spooled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Is dropped, counted, and told with its tag; the rest of its batch is written, and so is what comes later."""
+    bench = Bench()
+    options: dict[str, Any] = {"spool_root": tmp_path, "durability": Durability.SPOOL} if spooled else {}
+    async with bench.writer(**options) as writer:
+        with monkeypatch.context() as patched:
+            patched.setattr(HistogramContent, "summary", no_memory)
+            await writer.scalar("t", 1.0, 1)
+            await writer.histogram("first", [1.0], 1)
+            await writer.histogram("second", [1.0], 1)
+            await writer.scalar("t", 1.0, 2)
+            said = r"2 summaries of 'in-memory:run' are dropped: .* 'first' .*MemoryError: not now"
+            with pytest.raises(CommitError, match=said) as caught:
+                await writer.flush()
+        assert (caught.value.uncommitted, caught.value.retriable) == (2, False)
+        assert (writer.stats.accepted, writer.stats.committed, writer.stats.dropped, writer.stats.pending) == (4, 2, 2, 0)
+        await writer.histogram("third", [1.0], 3)
+        await writer.flush()
+    assert [event.step for event in bench.events() if event.summary.value] == [1, 2, 3]
+    assert caplog.text.count("are dropped") == 1
+
+
+async def test_an_embedding_that_cannot_be_made_after_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As any other summary: the writer goes on."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        with monkeypatch.context() as patched:
+            patched.setattr(Embedding, "files", no_memory)
+            await writer.embedding("vectors", [[1.0, 2.0]], 1)
+            await writer.scalar("t", 1.0, 1)
+            with pytest.raises(CommitError, match=r"1 summaries of .* 'vectors' .*MemoryError"):
+                await writer.flush()
+        assert (writer.stats.committed, writer.stats.dropped) == (1, 1)
+    assert bench.steps() == [1]
 
 
 async def test_a_dead_task_fails_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
