@@ -1,8 +1,30 @@
 """In which words are those told whose summaries are not committed?"""
 
+import logging
+
 from asyncsummary.errors import CommitError, ForeignWriterError, InvalidSummaryError, OpenError
 from asyncsummary.sink import GaveUpError
 from asyncsummary.spool import Spool
+from asyncsummary.stats import Counters
+
+_logger = logging.getLogger("asyncsummary")
+
+
+class Drops:
+    """Counts what the overflow policy of a writer drops, and says so once. It knows no pipeline, which would then know itself."""
+
+    def __init__(self, logdir: str, overflow: str, counters: Counters) -> None:
+        self._logdir = logdir
+        self._overflow = overflow
+        self._counters = counters
+        self._is_told = False
+
+    def note(self, count: int) -> None:
+        """So many were dropped."""
+        self._counters.dropped += count
+        if not self._is_told:
+            self._is_told = True
+            _logger.warning("%s: summaries are being dropped (overflow=%r); writer.stats counts them", self._logdir, self._overflow)
 
 
 def not_committed(logdir: str, count: int, error: GaveUpError) -> CommitError:

@@ -19,7 +19,7 @@ from asyncsummary.errors import (
     SummaryError,
     WriterClosedError,
 )
-from asyncsummary.losses import closed_without, not_committed, shut_down_while_opening
+from asyncsummary.losses import Drops, closed_without, not_committed, shut_down_while_opening
 from asyncsummary.queue import SummaryQueue
 from asyncsummary.sink import GaveUpError, Sink
 from asyncsummary.stats import Counters
@@ -44,13 +44,13 @@ class Pipeline:
         self.counters = counters
         self._process = os.getpid()
         self._wakeup = asyncio.Event()
-        self.queue = SummaryQueue(config.limits, config.overflow, config.batch.max_bytes, self._wakeup.set, self._note_overflow, tags)
+        drops = Drops(config.logdir, config.overflow.value, counters)
+        self.queue = SummaryQueue(config.limits, config.overflow, config.batch.max_bytes, self._wakeup.set, drops.note, tags)
         self._sink = make_sink(self.queue)
         self._tickets = Tickets()
         self._is_open = self._closing = False
         self._loss: CommitError | None = None
         self._dead: PipelineError | None = None
-        self._told_dropped = False
         self._away = False
         self._is_given_up = False
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -372,14 +372,6 @@ class Pipeline:
         self.queue.fail(self._dead)
         if not self._opened.done():
             self._opened.set_exception(self._dead)
-
-    def _note_overflow(self, count: int) -> None:
-        self.counters.dropped += count
-        if not self._told_dropped:
-            self._told_dropped = True
-            _logger.warning(
-                "%s: summaries are being dropped (overflow=%r); writer.stats counts them", self.config.logdir, self.config.overflow.value
-            )
 
 
 def _look_at(future: "asyncio.Future[None]") -> None:

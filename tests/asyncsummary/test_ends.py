@@ -8,9 +8,10 @@ import subprocess
 import sys
 import textwrap
 import warnings
+import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pytest
 
@@ -322,3 +323,20 @@ def test_a_forked_child_that_ends(tmp_path: Path) -> None:
     program(tmp_path, body, status=0)
     assert len(list(tmp_path.iterdir())) == 1
     assert [step for _, step, _ in scalars_of(events_of(tmp_path))] == [0, 1, 2, 3, 4, 5]
+
+
+async def test_a_closed_writer_gives_its_memory_back() -> None:
+    """At once, without a search for cycles: a process may have thousands of writers, one after the other."""
+    gc.collect()
+    gc.disable()
+    try:
+        writer = Bench().writer()
+        async with writer:
+            await writer.scalar("t", 1.0, 1)
+            pipeline = weakref.ref(cast(Any, writer)._resource._pipeline)
+            assert pipeline() is not None
+        del writer
+        await asyncio.sleep(0)  # the task's last callbacks
+        assert pipeline() is None
+    finally:
+        gc.enable()
