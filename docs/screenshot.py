@@ -40,13 +40,13 @@ def tensorboard(logdir: Path, runs: int) -> Iterator[str]:
         "-m",
         "tensorboard.main",
         "--logdir",
-        str(logdir),
+        logdir.name,  # pictures show it, and a folder of this machine is nobody's business
         "--host",
         "127.0.0.1",
         "--port",
         str(port),
     ]
-    board = subprocess.Popen([*command, "--samples_per_plugin=images=100"], stderr=subprocess.DEVNULL)
+    board = subprocess.Popen([*command, "--samples_per_plugin=images=100"], cwd=logdir.parent, stderr=subprocess.DEVNULL)
     try:
         wait_for_runs(f"http://127.0.0.1:{port}", runs)
         yield f"http://127.0.0.1:{port}"
