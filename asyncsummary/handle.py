@@ -41,7 +41,7 @@ class FileWriterHandle(SummaryWriter):
                 scope = _name_scope()
                 number = lane.numbers[scope if family is None else (scope, family)][tag]
                 row = pack_row(current_step() if step is None else step, wall_time, value, number)
-            except Exception:
+            except Exception:  # whatever it is, the resource meets it again, and says it in our words
                 pass
             else:
                 queue = lane.queue
