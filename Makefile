@@ -23,7 +23,7 @@ help:
 	@echo 'make append-cost     what flushes cost on a bucket, into docs/append_cost.md'
 	@echo 'make late-steps      what TensorBoard shows of late steps, into docs/late_steps.md'
 	@echo 'make bench       how fast it is beside its peers, into docs/benchmarks.md (15 minutes; installs 5.5 GB once)'
-	@echo 'make bench-quick     the same in 2 minutes, to the terminal (ARGS="--rows 1,3 --peers none")'
+	@echo 'make bench-quick     the same in 3 minutes, to the terminal (ARGS="--rows 1,3 --peers none")'
 	@echo 'make bench-database  scalars into a SQLite database, beside a transaction for each (half a minute)'
 	@echo 'make cov docs build clean'
 

@@ -296,7 +296,7 @@ class Outflow:
                 await asyncio.wait([append], timeout=_LOOK_SECONDS)
                 if not append.done() and (self._config.durability is Durability.SPOOL or self._appender.is_in_trouble):
                     await self.relieve()
-        except asyncio.CancelledError:
+        except BaseException:  # cancellation, or a bug: nobody else knows of the append, so it must not outlive this
             append.cancel()
             await asyncio.wait([append])
             work.is_sent = not append.cancelled() and append.exception() is None

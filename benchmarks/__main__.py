@@ -30,7 +30,7 @@ from benchmarks.storage import slow_bucket
 def arguments() -> argparse.Namespace:
     """Return what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="asyncsummary beside its peers, on this machine")
-    parser.add_argument("--quick", action="store_true", help="about two minutes: fewer rounds, fewer events")
+    parser.add_argument("--quick", action="store_true", help="about three minutes: fewer rounds, fewer events")
     parser.add_argument("--rows", default=",".join(row.key for row in ROWS), help="numbers of rows, with commas between")
     parser.add_argument("--peers", default=",".join(ENVIRONMENTS), help="names with commas between, or none")
     parser.add_argument("--report", type=Path, help="a folder: write benchmarks.md, benchmarks.json and images/ there")

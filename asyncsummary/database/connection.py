@@ -69,7 +69,7 @@ class Database:
             await self.fetch("BEGIN IMMEDIATE")
             self._evidence = await write()
             await self.fetch("COMMIT")
-        except Exception:
+        except Exception:  # whatever went wrong, nothing of it may stay; a cancellation is looked into by was_committed
             self._evidence = None
             await self._roll_back()
             raise
@@ -124,7 +124,7 @@ async def open_database(uri: str, *, journal_mode: str, fsync: bool) -> Database
         if mode == "wal" and not fsync:
             # A killed process loses nothing that was committed; a power cut may lose the last transactions, but never damages the file.
             await database.fetch("PRAGMA synchronous=NORMAL")
-    except BaseException:
+    except BaseException:  # cancellation, too: nobody else has the connection
         await database.close(tidy=False)
         raise
     return database

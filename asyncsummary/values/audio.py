@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.protos import Audio, Summary, Value
 from asyncsummary.values.array import as_array, python_kind
-from asyncsummary.values.limits import at_least_one
+from asyncsummary.values.limits import at_least_one, require_encodable
 
 _HEADER = struct.Struct("<4sI8sIHHIIHH4sI")
 
@@ -66,8 +66,8 @@ def audio_batch(value: Any, sample_rate: Any, max_outputs: Any, tag: str) -> Aud
 
     Raises:
         InvalidTypeError: not float32 (nor Python floats).
-        InvalidSummaryError: not [number, frames] or [number, frames, channels], nothing in it, a sample rate that is not above 0, or
-            ``max_outputs`` below 1.
+        InvalidSummaryError: not [number, frames] or [number, frames, channels], nothing in it, a sample rate that is not above 0,
+            ``max_outputs`` below 1, or more than a message can hold.
     """
     array = as_array(value, tag)
     if python_kind(value) is float:
@@ -84,6 +84,7 @@ def audio_batch(value: Any, sample_rate: Any, max_outputs: Any, tag: str) -> Aud
     if not 0 < clips.shape[2] < 1 << 16:
         raise InvalidSummaryError(f"audio of tag {tag!r}: num_channels must be in (0, 2^16), got: {clips.shape[2]}", tag)
     limit = at_least_one("max_outputs", max_outputs, tag)
+    require_encodable(2 * clips[:limit].size, tag)
     return AudioBatch(tag, np.array(clips[:limit], copy=True), _rate(sample_rate, tag), limit)
 
 

@@ -13,6 +13,7 @@ import asyncsummary as summary
 import asyncsummary_storage.memory as memory
 from asyncsummary import encode as encode_module
 from asyncsummary import looking as looking_module
+from asyncsummary import work as work_module
 from asyncsummary.config import Durability, ForeignWriter
 from asyncsummary.errors import CommitError, FlushTimeoutError, OpenError, PipelineError, QueueFullError, WriterClosedError
 from asyncsummary.order import LatePolicy
@@ -737,6 +738,33 @@ async def test_a_dead_task_fails_everybody(monkeypatch: pytest.MonkeyPatch) -> N
     await writer.scalar("t", 1.0, 5)
     await writer.close()
     assert bench.steps() == [5]
+
+
+async def test_a_bug_while_an_append_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The append does not outlive the task that died; whoever waits is told."""
+    bench = Bench()
+    monkeypatch.setattr(work_module, "LARGEST_WORK", 100)
+    writer = bench.writer()
+    await writer.init()
+    encode = encode_module.Encoder.encode
+    calls = 0
+
+    def broken_later(*args: Any) -> bytes:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise ZeroDivisionError("a bug")
+        return encode(*args)
+
+    monkeypatch.setattr(encode_module.Encoder, "encode", broken_later)
+    bench.script.always([Fault("append", When.HANG_BEFORE)])
+    for step in range(10):
+        await writer.scalar("t", 1.0, step)
+    with pytest.raises(PipelineError, match="ZeroDivisionError"):
+        await writer.flush()
+    with pytest.raises(PipelineError):
+        await writer.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_session_that_does_not_end_well(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,7 @@ def test_the_samples_are_copied() -> None:
         (np.zeros((1, 4), np.float32), -1.0, 3, InvalidSummaryError, "sample_rate must be > 0"),
         (np.zeros((1, 4), np.float32), math.nan, 3, InvalidSummaryError, r"sample_rate must be in \(0, 2\^32\), got: nan"),
         (np.zeros((1, 4), np.float32), "fast", 3, InvalidTypeError, "sample_rate of tag 't'"),
+        (np.broadcast_to(np.float32(0), (3, 2**29, 1)), 8000, 2, InvalidSummaryError, "value of tag 't': 2147483648 bytes"),
         (np.zeros((1, 4), np.float32), 8000, 0, InvalidSummaryError, "max_outputs of tag 't': 0 must be at least minimum 1"),
     ],
 )

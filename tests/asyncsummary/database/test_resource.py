@@ -200,8 +200,7 @@ async def test_another_loop_and_another_thread(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=elsewhere)
         thread.start()
-        while thread.is_alive():
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(thread.join)
         assert isinstance(raised[0], summary.WrongLoopError)
         await writer.scalar("t", 1.0, 2)
     assert scalars(tmp_path / "db") == [("t", 2, 1.0)]
@@ -248,8 +247,7 @@ async def test_a_forked_child(tmp_path: Path) -> None:
         os.close(read)
         process = multiprocessing.get_context("spawn").Process(target=_in_child, args=(path,))
         process.start()
-        while process.is_alive():
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(process.join)
         assert process.exitcode == 0
         await writer.scalar("t", 3.0, 3)
     assert scalars(path) == [("t", 1, 1.0), ("t", 2, 2.0), ("t", 3, 3.0)]

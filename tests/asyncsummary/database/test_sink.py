@@ -168,7 +168,8 @@ async def test_opening_while_somebody_holds_the_lock(tmp_path: Path) -> None:
         assert caught.value.retriable
         writer = made(path)
         opening = asyncio.create_task(writer.init())
-        await asyncio.sleep(0.1)
+        while not writer.stats.retries:
+            await asyncio.sleep(0.01)
         assert not opening.done()
         connection.execute("ROLLBACK")
     await opening
