@@ -88,11 +88,12 @@ class Appender:
             OpenError: the logdir cannot be used, or storage was away for the whole retry window.
         """
         found = await self._patiently(self._locate)
-        await self._sweep(found.name if isinstance(found, resume.Continue) else None)
         try:
-            if unfinished is not None:
-                found = await self._finish(unfinished, found)
-            await self._append_start(found)
+            if isinstance(found, resume.Fresh) and unfinished is None:
+                await self._begin_run(found)
+                return
+            await self._sweep(found.name if isinstance(found, resume.Continue) else None)
+            await self._append_start(found if unfinished is None else await self._finish(unfinished, found))
         except GaveUpError as error:
             raise _cannot_open(self._folder.url, error.error, retriable=not error.permanent) from error.error
 
@@ -106,8 +107,9 @@ class Appender:
     @property
     def is_in_trouble(self) -> bool:
         """Whether the append that is on its way has failed before, or takes long."""
-        begun = self._begun
-        return self._retries_now() > 0 or (begun is not None and asyncio.get_running_loop().time() - begun > _LONG_SECONDS)
+        if self._commit is not None and self._commit.retries:
+            return True
+        return self._begun is not None and asyncio.get_running_loop().time() - self._begun > _LONG_SECONDS
 
     async def append(self, data: bytes, note: Callable[[Attempt], Awaitable[None]] | None = None) -> None:
         """Append whole records. When this returns they are committed, exactly once. ``note`` is awaited before each new attempt.
@@ -171,8 +173,7 @@ class Appender:
 
     async def _locate(self) -> resume.Fresh | resume.Continue:
         """Look where the run ends. Can be done again after an error."""
-        await self._answered(self._folder.open())
-        entries = await self._answered(self._folder.entries())
+        entries = await self._answered(self._folder.open())
         self._run_bytes = sum(entry.size for entry in entries if "tfevents" in entry.name)
         can_cut = self._folder.terms.growth is Growth.IN_PLACE
         look = resume.first_look({entry.name: entry.size for entry in entries}, resume=self._config.resume, can_cut=can_cut)
@@ -192,6 +193,17 @@ class Appender:
         if isinstance(found, resume.Continue):
             self._segment, self._position, self._last_name = segment, position, look.name
         return found
+
+    async def _begin_run(self, found: resume.Fresh) -> None:
+        """Write the first record; meanwhile sweep, which has to come before only where a segment is gone on with."""
+        sweep = asyncio.create_task(self._sweep(None))
+        try:
+            await self._append_start(found)
+        except BaseException:
+            sweep.cancel()
+            raise
+        finally:
+            await asyncio.wait([sweep])
 
     async def _sweep(self, resumed: str | None) -> None:
         """Remove what extends of killed processes left in the bucket; if that cannot be done now, somebody else will."""
@@ -350,9 +362,6 @@ class Appender:
             self._is_extended = False
             _logger.warning("%s: appends are sent as a whole from now on: %s", self._folder.url, error)
             return await segment.append(data, at)
-
-    def _retries_now(self) -> int:
-        return 0 if self._commit is None else self._commit.retries
 
     def _request_seconds(self, machine: commit.Commit) -> float:
         """Return how long a request may take: longer where there is much to send."""

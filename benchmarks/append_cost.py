@@ -76,8 +76,8 @@ class CountingFolder:
     versions: dict[str, int] = field(default_factory=dict)
     url: str = "counting:run"
 
-    async def open(self) -> None:
-        """There is nothing to connect to."""
+    async def open(self) -> list[Entry]:
+        return await self.entries()
 
     async def entries(self) -> list[Entry]:
         return [Entry(name, size) for name, size in sorted(self.sizes.items())]

@@ -144,8 +144,7 @@ async def _require_empty(folder: str, options: Mapping[str, Any] | None) -> None
         return  # opening it would make it
     storage = open_folder(folder, options)
     try:
-        await storage.open()
-        names = [entry.name for entry in await storage.entries() if "tfevents" in entry.name]
+        names = [entry.name for entry in await storage.open() if "tfevents" in entry.name]
     except StorageError as error:
         raise OpenError(f"logdir {folder!r}: {error}", retriable=error.retriable) from error
     finally:

@@ -110,8 +110,7 @@ async def _import_run(
     events = skipped = read = 0
     damage = None
     try:
-        await folder.open()
-        entries = [entry for entry in await folder.entries() if _MARK in entry.name]
+        entries = [entry for entry in await folder.open() if _MARK in entry.name]
         total = sum(entry.size for entry in entries)
         for entry in entries:
             scanner = Scanner()

@@ -43,7 +43,7 @@ class FsspecStore:
     def terms(self) -> Terms:
         return Terms(Growth.IN_PLACE if self._appends else Growth.REWRITE)
 
-    async def connect(self, prefix: str) -> None:
+    async def connect(self) -> None:
         await self.run(self._connect)
 
     def _connect(self) -> None:

@@ -143,8 +143,8 @@ class FaultyFolder:
     def terms(self) -> Terms:
         return self._inner.terms
 
-    async def open(self) -> None:
-        await self._script.strike("open", self._inner.open)
+    async def open(self) -> list[Entry]:
+        return await self._script.strike("open", self._inner.open)
 
     async def entries(self) -> list[Entry]:
         return await self._script.strike("entries", self._inner.entries)

@@ -54,9 +54,8 @@ class GCSStore:
             return Terms(Growth.REWRITE, seconds_between_writes=pause)
         return Terms(Growth.REWRITE, self.extend_from, extend_requests=2, seconds_between_writes=pause)
 
-    async def connect(self, prefix: str) -> None:
+    async def connect(self) -> None:
         await self._client.connect()
-        await self._client.call(json.loads, "GET", "b/{}/o", self._bucket, where=self._url(prefix), prefix=prefix, maxResults=1)
         self._extends = True
 
     async def entries(self, prefix: str) -> list[Entry]:

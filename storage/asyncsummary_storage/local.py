@@ -145,7 +145,7 @@ class LocalFolder:
     def terms(self) -> Terms:
         return Terms(Growth.IN_PLACE)
 
-    async def open(self) -> None:
+    async def open(self) -> list[Entry]:
         try:
             with _mapped(self._path):
                 await aiofiles.os.makedirs(self._path, exist_ok=True)
@@ -153,6 +153,7 @@ class LocalFolder:
             raise NotAFolderError(f"{self._path}: a file is where this folder should be") from error
         except FileNotFoundError as error:
             raise PermanentError(f"{self._path}: the folder cannot be made") from error
+        return await self.entries()
 
     async def entries(self) -> list[Entry]:
         return await asyncio.to_thread(self._list)

@@ -93,8 +93,8 @@ class MemoryFolder:
     def terms(self) -> Terms:
         return self._terms
 
-    async def open(self) -> None:
-        """There is nothing to connect to."""
+    async def open(self) -> list[Entry]:
+        return await self.entries()
 
     async def entries(self) -> list[Entry]:
         prefix = f"{self._path}/"

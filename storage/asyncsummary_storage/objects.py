@@ -18,8 +18,8 @@ class ObjectStore(Protocol):
         """What appends take here."""
         ...
 
-    async def connect(self, prefix: str) -> None:
-        """Import, authenticate, and see that objects under ``prefix`` can be listed."""
+    async def connect(self) -> None:
+        """Import, and get ready for requests; what is wrong with the bucket may show only in the first one."""
         ...
 
     async def entries(self, prefix: str) -> list[Entry]:
@@ -66,7 +66,7 @@ class ObjectSegment:
         self._key = key
         self._name = name
         # What was last sent, stored or not. A Position says how much of it is stored: its first ``offset`` bytes.
-        self._sent = bytearray()
+        self._sent = b""
 
     @property
     def name(self) -> str:
@@ -81,18 +81,17 @@ class ObjectSegment:
             return await self._store.extend(self._key, data, at)
         if len(self._sent) < at.offset:
             await self._load(at)
-        del self._sent[at.offset :]
-        self._sent += data
-        return await self._store.put(self._key, bytes(self._sent), at)
+        self._sent = self._sent[: at.offset] + data
+        return await self._store.put(self._key, self._sent, at)
 
     async def extend(self, data: bytes, at: Position) -> Position:
         least = self._store.terms.extend_from
         if least is None or at.offset < least:
             raise UnsupportedError(f"{self._key}: an object of {at.offset} bytes is not extended here")
         # What an append sent after ``at``, in vain, is not what will be there.
-        del self._sent[at.offset :]
+        self._sent = self._sent[: at.offset]
         end = await self._store.extend(self._key, data, at)
-        self._sent = bytearray()
+        self._sent = b""
         return end
 
     async def probe(self) -> Position:
@@ -114,7 +113,7 @@ class ObjectSegment:
             raise PreconditionFailedError(f"{self._key}: the object has disappeared") from error
         if len(content) != at.offset:
             raise PreconditionFailedError(f"{self._key}: ends at {len(content)}, not at {at}")
-        self._sent[:] = content
+        self._sent = content
 
 
 class ObjectFolder:
@@ -133,8 +132,9 @@ class ObjectFolder:
     def terms(self) -> Terms:
         return self._store.terms
 
-    async def open(self) -> None:
-        await self._store.connect(self._prefix)
+    async def open(self) -> list[Entry]:
+        await self._store.connect()
+        return await self.entries()
 
     async def entries(self) -> list[Entry]:
         return sorted(await self._store.entries(self._prefix), key=lambda entry: entry.name)

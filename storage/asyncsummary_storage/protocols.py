@@ -118,8 +118,8 @@ class Folder(Protocol):
         """What appends take here. It may change with ``open``, and once ``extend`` was found to be unsupported."""
         ...
 
-    async def open(self) -> None:
-        """Connect, and make the folder where the storage has folders.
+    async def open(self) -> list[Entry]:
+        """Connect, make the folder where the storage has folders, and return what ``entries`` does.
 
         Raises:
             PermanentError: it cannot be used; the message names the folder and the cure.

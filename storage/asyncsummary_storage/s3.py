@@ -43,10 +43,9 @@ class S3Store:
     def terms(self) -> Terms:
         return Terms(Growth.REWRITE, self.smallest_part, extend_requests=4) if self._extends else Terms(Growth.REWRITE)
 
-    async def connect(self, prefix: str) -> None:
+    async def connect(self) -> None:
         await self._client.connect()
         self._require_preconditions()
-        await self._client.call("list_objects_v2", self._url(prefix), sent=False, Prefix=prefix, MaxKeys=1)
 
     async def entries(self, prefix: str) -> list[Entry]:
         entries: list[Entry] = []

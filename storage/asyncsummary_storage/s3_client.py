@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from asyncsummary_storage.errors import PermanentError, StorageError, UnsupportedError
@@ -100,11 +101,18 @@ async def _import_s3fs() -> Any:
 
 
 def _prepared_session(options: Mapping[str, Any]) -> Any:
-    """Return a session that has read botocore's descriptions of S3: 50 ms of JSON, which it would else read on the event loop."""
+    """Return a session that has botocore's descriptions of S3: 50 ms of JSON, which it would else read on the event loop."""
     session = importlib.import_module("aiobotocore.session").AioSession(**options)
-    loader = session.get_component("data_loader")
+    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+    return session
+
+
+@lru_cache(maxsize=1)
+def _loader(data_path: str | None) -> Any:
+    """Return a loader that has read them. All sessions share it: each would else hold megabytes of the same."""
+    loader = importlib.import_module("botocore.loaders").create_loader(data_path)
     for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
         loader.load_data(name)
     for name in ("service-2", "endpoint-rule-set-1"):
         loader.load_service_model("s3", name)
-    return session
+    return loader

@@ -8,6 +8,7 @@ import pytest
 
 from asyncsummary_storage import (
     NOTHING,
+    Entry,
     Fault,
     FaultyFolder,
     Folder,
@@ -67,6 +68,14 @@ async def test_a_new_folder_is_empty(place: Place) -> None:
     async with opened(place) as folder:
         assert await folder.entries() == []
         assert await folder.segment("a").probe() == NOTHING
+
+
+async def test_opening_lists_the_folder(place: Place) -> None:
+    """What is there is known at once, without another request; opening again shows what has come."""
+    async with opened(place) as folder:
+        await folder.segment("b").append(b"12", NOTHING)
+        await folder.segment("a").append(b"1", NOTHING)
+        assert await folder.open() == [Entry("a", 1), Entry("b", 2)]
 
 
 async def test_appends_follow_one_another(place: Place) -> None:
