@@ -7,6 +7,10 @@ NOW = 0.0
 NEVER = math.inf
 EARLY_SECONDS = 1e-3
 """Event loops round their timers up to milliseconds, and the append itself takes time, too."""
+BURST_SECONDS = 2e-3
+BURST_SUMMARIES = 4096
+"""So long, and up to so many, a batch that is due by its number waits for more of what its writers write without a pause: an append
+costs as much as hundreds of summaries do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +56,13 @@ def due_in(policy: BatchPolicy, waiting: Waiting, *, wanted: bool) -> float:
         return NOW
     left = policy.flush_seconds - waiting.seconds - EARLY_SECONDS
     return left if left > EARLY_SECONDS else NOW
+
+
+def may_grow(policy: BatchPolicy, waiting: Waiting, seconds: float) -> bool:
+    """Say whether a batch that has been due for ``seconds``, and that nobody waits for, may wait one more turn of the event loop.
+
+    Only one that is due for its number alone: neither its bytes nor its time want it gone.
+    """
+    if waiting.bytes >= policy.max_bytes or waiting.summaries >= BURST_SUMMARIES:
+        return False
+    return seconds < BURST_SECONDS and waiting.seconds + BURST_SECONDS + EARLY_SECONDS < policy.flush_seconds

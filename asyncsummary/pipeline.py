@@ -10,7 +10,7 @@ import os
 import warnings
 from collections.abc import Callable
 
-from asyncsummary.batch import NEVER, Waiting, due_in
+from asyncsummary.batch import NEVER, Waiting, due_in, may_grow
 from asyncsummary.config import WriterConfig
 from asyncsummary.errors import (
     CommitError,
@@ -242,7 +242,6 @@ class Pipeline:
 
     async def _until_due(self) -> None:
         """Wait until a batch is due, or the writer closes."""
-        loop = asyncio.get_running_loop()
         queue = self.queue
         while True:
             self._wakeup.clear()
@@ -251,9 +250,11 @@ class Pipeline:
                 return
             if waiting:
                 policy = self.config.batch
-                state = Waiting(waiting, queue.waiting_bytes, loop.time() - self._sink.since, is_first=not queue.settled)
-                delay = due_in(policy, state, wanted=bool(self._tickets) or self._closing or queue.is_crowded)
+                size, wanted = queue.waiting_bytes, bool(self._tickets) or self._closing or queue.is_crowded
+                delay = due_in(policy, self._waiting(size), wanted=wanted)
                 queue.wake_at = queue.accepted - waiting + (policy.due_count or 0)
+                if delay <= 0.0 and not wanted:
+                    await self._let_burst_end(size)
             else:
                 delay = 0.0 if self._closing else NEVER
                 queue.wake_at = queue.accepted + 1
@@ -261,7 +262,24 @@ class Pipeline:
                 return
             await self._wait(delay)
             if not waiting:
-                self._sink.since = loop.time()
+                self._sink.since = asyncio.get_running_loop().time()
+
+    async def _let_burst_end(self, size: int) -> None:
+        """Let those have their turn who write together with what is due already: one batch costs less than two.
+
+        It ends when somebody wants the batch, or when ``size``, the bytes of what is due, has grown too much: both wake the task.
+        """
+        queue, clock = self.queue, asyncio.get_running_loop().time
+        begun, before = clock(), -1
+        while queue.accepted > before and may_grow(self.config.batch, self._waiting(size), clock() - begun):
+            before = queue.accepted
+            await asyncio.sleep(0)
+            if self._wakeup.is_set():
+                return
+
+    def _waiting(self, size: int) -> Waiting:
+        queue = self.queue
+        return Waiting(len(queue.waiting), size, asyncio.get_running_loop().time() - self._sink.since, is_first=not queue.settled)
 
     async def _wait(self, seconds: float) -> None:
         try:

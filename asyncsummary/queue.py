@@ -26,7 +26,7 @@ FAIR_TURN = 65_536
 """A caller in a tight loop lets other tasks run when so many summaries wait. Fewer would cost throughput, and split the batches in which
 steps are put in order."""
 
-BUSY_TURN = 4096
+BUSY_TURN = 2048
 """Or when so many came, while a batch is being encoded or is on its way: that goes on only when the caller lets it."""
 
 
@@ -271,11 +271,13 @@ class SummaryQueue:
             self._occupy(count, size)
 
     def _put(self, count: int, size: int) -> None:
-        before = self._accepted
+        before, bytes_before = self._accepted, self._waiting_bytes
         self._accepted += count
         self._waiting_bytes += size
         if before < self._wake_at <= self._accepted or self._waiting_bytes >= self.wake_bytes:
             self._wake()
+        if bytes_before < self.wake_bytes <= self._waiting_bytes:
+            self._turn_at = min(self._turn_at, self._accepted)  # a batch is due, and large enough not to be grown by a caller in a loop
         self._renew()
 
     def _renew(self) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asyncsummary.batch import EARLY_SECONDS, NEVER, NOW, BatchPolicy, Waiting, due_in
+from asyncsummary.batch import BURST_SECONDS, BURST_SUMMARIES, EARLY_SECONDS, NEVER, NOW, BatchPolicy, Waiting, due_in, may_grow
 
 POLICY = BatchPolicy(max_queue=10, flush_seconds=120.0, max_bytes=1000)
 
@@ -49,3 +49,26 @@ def test_first_at_once() -> None:
 def test_flush_millis_zero() -> None:
     """Writes each at once."""
     assert due_in(BatchPolicy(10, 0.0, 1000), Waiting(1, 1, 0.0), wanted=False) == NOW
+
+
+@pytest.mark.parametrize(
+    ("waiting", "seconds", "may"),
+    [
+        (Waiting(11, 660, 0.0), 0.0, True),
+        (Waiting(11, 660, 20.0), BURST_SECONDS / 2, True),
+        (Waiting(11, 660, 0.0), BURST_SECONDS, False),
+        (Waiting(BURST_SUMMARIES - 1, 660, 0.0), 0.0, True),
+        (Waiting(BURST_SUMMARIES, 660, 0.0), 0.0, False),
+        (Waiting(11, 1000, 0.0), 0.0, False),
+        (Waiting(11, 660, 120.0), 0.0, False),
+        (Waiting(11, 660, 120.0 - BURST_SECONDS), 0.0, False),
+    ],
+)
+def test_a_burst(waiting: Waiting, seconds: float, may: bool) -> None:
+    """What is due by its number waits for the rest of its burst, neither long nor for much, nor beyond its time or its bytes."""
+    assert may is may_grow(POLICY, waiting, seconds)
+
+
+def test_no_burst_without_a_pause() -> None:
+    """``flush_millis=0`` waits for nothing."""
+    assert not may_grow(BatchPolicy(10, 0.0, 1000), Waiting(11, 660, 0.0), 0.0)

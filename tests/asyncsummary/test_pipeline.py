@@ -1,6 +1,7 @@
 """The one task: batching by a real timer, and every promise of flush and close, with storage at its worst. On a clock that jumps."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -73,7 +74,7 @@ async def test_the_first_events() -> None:
 async def test_opening_waits_for_storage() -> None:
     """Storage that comes back in time is waited for."""
     bench = Bench()
-    bench.script.then(Fault("open"), Fault("open"), Fault("entries"), Fault("append"))
+    bench.script.then(Fault("open"), Fault("open"), Fault("open"), Fault("append"))
     async with bench.writer() as writer:
         assert writer.stats.retries == 4
     assert len(bench.events()) == 2
@@ -94,7 +95,7 @@ async def test_opening_ends_when_time_is_up() -> None:
     assert bench.steps() == [1]
 
 
-@pytest.mark.parametrize("operation", ["open", "entries", "append"])
+@pytest.mark.parametrize("operation", ["open", "append"])
 async def test_a_permanent_error_is_told_at_once(operation: str) -> None:
     """No retry helps against a missing bucket."""
     bench = Bench()
@@ -172,6 +173,52 @@ async def test_bytes_make_a_batch() -> None:
             await asyncio.sleep(0.1)
         assert 0 < len(bench.steps()) < 40
     assert bench.steps() == list(range(40))
+
+
+async def test_a_burst_is_one_batch() -> None:
+    """Coroutines that write in turns, without a pause, do not get an append for each turn; the first turn without a write ends it."""
+    bench = Bench()
+    async with bench.writer(max_queue=10) as writer:
+        before = bench.appends()
+        for step in range(200):
+            await writer.scalar("t", 1.0, step)
+            if step % 20 == 19:
+                await asyncio.sleep(0)
+        await until(lambda: bench.steps() == list(range(200)))
+        assert bench.appends() - before == 1
+        assert now() == 0.0
+
+
+@pytest.mark.parametrize("end", ["flush", "close"])
+async def test_a_burst_holds_nobody_up(end: str) -> None:
+    """Whoever flushes or closes while others write without a pause waits for what came before, and not for their end."""
+    bench = Bench()
+    async with bench.writer(max_queue=10) as writer:
+
+        async def write() -> None:
+            with contextlib.suppress(WriterClosedError):
+                for step in range(20_000):
+                    await writer.scalar("busy", 1.0, step)
+                    if step % 20 == 19:
+                        await asyncio.sleep(0)
+
+        busy = asyncio.create_task(write())
+        await until(lambda: writer.stats.accepted > 100)
+        before = bench.appends()
+        await getattr(writer, end)()
+        assert bench.appends() == before + 1
+        assert 100 < len(bench.steps()) < 400
+        busy.cancel()
+
+
+async def test_a_burst_ends_when_it_has_grown_enough() -> None:
+    """Memory is not filled while others write without a pause: bytes end it as they make a batch."""
+    bench = Bench()
+    async with bench.writer(max_queue=10, pending_bytes=20_000) as writer:
+        for step in range(300):
+            await writer.scalar("t", 1.0, step)
+            await asyncio.sleep(0)
+            assert writer.stats.pending < 180  # of 62 bytes each
 
 
 async def test_load_makes_batches_larger_not_later() -> None:
@@ -784,7 +831,7 @@ async def test_a_session_that_does_not_end_well(caplog: pytest.LogCaptureFixture
 async def test_a_bug_while_opening() -> None:
     """Reaches whoever opens."""
     bench = Bench()
-    bench.script.then(Fault("entries", error=lambda: ZeroDivisionError("a bug")))  # type: ignore[arg-type, return-value]  # no storage error
+    bench.script.then(Fault("open", error=lambda: ZeroDivisionError("a bug")))  # type: ignore[arg-type, return-value]  # no storage error
     writer = bench.writer()
     with pytest.raises(PipelineError, match="ZeroDivisionError"):
         await writer.init()
