@@ -151,15 +151,14 @@ class _Rows:
         unsigned = np.ascontiguousarray(steps).view(np.uint64)
         lengths = _varint_lengths(unsigned)
         time_bytes = _bytes_of(times.astype("<f8", copy=False), 8)
-        present = np.flatnonzero(np.bincount(lengths)).tolist()
-        if len(present) == 1:
-            self._fill_heads(slice(None), present[0], unsigned, time_bytes)
+        if isinstance(lengths, int):
+            self._fill_heads(slice(None), lengths, unsigned, time_bytes)
         else:
-            for length in present:
+            for length in np.flatnonzero(np.bincount(lengths)).tolist():
                 chosen = np.flatnonzero(lengths == length)
                 self._fill_heads(chosen, length, unsigned[chosen], time_bytes[chosen])
         self._fill_ends(_bytes_of(values.astype("<f4", copy=False), 4))
-        return self._cut_out(lengths if len(present) > 1 else present[0])
+        return self._cut_out(lengths)
 
     def _fill_heads(self, chosen: "slice | NDArray[np.intp]", step_length: int, steps: NDArray[np.uint64], times: Bytes) -> None:
         """Write the heads of the rows whose steps are of one length, and follow with their CRCs."""
@@ -221,11 +220,11 @@ def _start(step_length: int) -> int:
     return _HEAD - HEADER_BYTES - _TIME_BYTES - _field(step_length)
 
 
-def _varint_lengths(steps: NDArray[np.uint64]) -> Counts:
-    """Return how many bytes the varint of each step has; 0 for a step of 0, which is left out."""
-    lowest, highest = (int(np.searchsorted(_VARINT_LIMITS, bound, side="right")) for bound in (steps.min(), steps.max()))
-    if lowest == highest and steps.min():
-        return np.full(len(steps), lowest + 1)
+def _varint_lengths(steps: NDArray[np.uint64]) -> Counts | int:
+    """Return how many bytes the varint of each step has, or of all of them; 0 for a step of 0, which is left out."""
+    shortest, longest = ((int(bound).bit_length() + 6) // 7 for bound in (steps.min(), steps.max()))
+    if shortest == longest:
+        return shortest
     return np.where(steps == 0, 0, np.searchsorted(_VARINT_LIMITS, steps, side="right") + 1)
 
 

@@ -13,11 +13,12 @@ from asyncsummary.batch import Waiting, due_in
 from asyncsummary.columns import Batch
 from asyncsummary.config import Durability, WriterConfig
 from asyncsummary.encode import Encoder
+from asyncsummary.encoding import encoded
 from asyncsummary.errors import CommitError, InvalidSummaryError
 from asyncsummary.journal import Attempt
 from asyncsummary.late_run import LateRun
 from asyncsummary.losses import cannot_be_encoded, whereabouts
-from asyncsummary.order import LatePolicy, StepTracker, by_step
+from asyncsummary.order import LatePolicy, StepTracker, by_step, in_order
 from asyncsummary.queue import SummaryQueue
 from asyncsummary.spool import Spool
 from asyncsummary.stats import Counters
@@ -26,8 +27,7 @@ from asyncsummary.work import Work, divided
 
 _logger = logging.getLogger("asyncsummary")
 
-_ENCODE_SCALARS = 8192  # about 2 ms of work, then other tasks get a turn
-_ORDER_INLINE = 65_536  # larger batches are put in order in a thread
+_ORDER_INLINE = 65_536  # larger batches are put in order in a thread, which gets on slowly beside a busy event loop
 _LOOK_SECONDS = 0.1  # how often it is seen to the queue while an append is on its way
 _BECOMES = {
     LatePolicy.WARN: "it was kept (late_steps='subrun' puts such points into a run of their own)",
@@ -228,12 +228,12 @@ class Outflow:
     async def _order(self, work: Work) -> None:
         """Put a batch in order, and see to what comes late."""
         if work.batch is not None and not work.ordered:
-            is_large = work.batch.scalars > _ORDER_INLINE
-            ordered = await asyncio.to_thread(by_step, work.batch) if is_large else by_step(work.batch)
+            takes_long = work.batch.scalars > _ORDER_INLINE and not in_order(work.batch)
+            ordered = await asyncio.to_thread(by_step, work.batch) if takes_long else by_step(work.batch)
             self._sort_out_late(work, ordered)
 
     async def _prepare(self, work: Work) -> None:
-        """Encode a batch, in order, with turns for other tasks in between."""
+        """Encode a batch, in order."""
         if work.data is not None:
             return
         await self._order(work)
@@ -241,23 +241,13 @@ class Outflow:
         if work.late is not None and self._late_run.take(work.late):
             work.late = None
         failed: list[InvalidSummaryError] = []
-        parts = await self._encoded(work.batch, failed)
+        parts = await encoded(self._encoder, work.batch, failed)
         if work.late is not None:
-            parts += await self._encoded(work.late, failed)
+            parts += await encoded(self._encoder, work.late, failed)
             work.kept = len(work.batch) + len(work.late)
         work.data = b"".join(parts)
         if failed:
             self._refuse(work, failed)
-
-    async def _encoded(self, batch: Batch, failed: list[InvalidSummaryError]) -> list[bytes]:
-        parts = []
-        for piece in batch.pieces(_ENCODE_SCALARS):
-            if piece.takes_time:
-                parts.append(await asyncio.to_thread(self._encoder.encode, piece, failed))
-            else:
-                parts.append(self._encoder.encode(piece, failed))
-                await asyncio.sleep(0)
-        return parts
 
     def _refuse(self, work: Work, failed: list[InvalidSummaryError]) -> None:
         """Drop what could not be encoded after all, and have it told; the rest of its batch is written."""

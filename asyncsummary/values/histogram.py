@@ -60,21 +60,21 @@ def histogram_proto(values: NDArray[Any]) -> HistogramProto:
         return HistogramProto(min=LARGEST, max=-LARGEST, bucket_limit=[LARGEST], bucket=[0.0])
     limits = limits_of_buckets()
     counts = np.zeros(len(limits), np.intp)
-    lowest, highest, sums = np.inf, -np.inf, np.complex128(0)
+    lowest, highest, total, squares = np.inf, -np.inf, 0.0, 0.0
     with np.errstate(all="ignore"):
         for start in range(0, values.size, _CHUNK):
             doubles = values[start : start + _CHUNK].astype(np.float64)
             counts += np.bincount(buckets_of(doubles), minlength=len(limits))
             # Of 0.0 and -0.0, the first one is kept: by argmin, and by min and max of two.
             lowest, highest = min(lowest, doubles[doubles.argmin()]), max(highest, doubles[doubles.argmax()])
-            sums = _added(sums, doubles)
+            total, squares = _added(total, doubles), _added(squares, doubles * doubles)
     used_limits, used_counts = _merged(limits, counts)
     return HistogramProto(
         min=float(lowest),
         max=float(highest),
         num=float(values.size),
-        sum=float(sums.real),
-        sum_squares=float(sums.imag),
+        sum=total,
+        sum_squares=squares,
         bucket_limit=used_limits.tolist(),
         bucket=used_counts.tolist(),
     )
@@ -85,17 +85,9 @@ def _as_double(array: NDArray[Any]) -> NDArray[np.float64]:
         return array.astype(np.float64).reshape(-1)
 
 
-def _added(sums: np.complex128, doubles: NDArray[np.float64]) -> np.complex128:
-    """Add the numbers to the real part, and their squares to the imaginary one.
-
-    Each addition has to wait for the one before it; the two parts of a complex number are added side by side.
-    """
-    terms = np.empty(doubles.size + 1, np.complex128)
-    terms[0] = sums
-    terms.real[1:] = doubles
-    np.multiply(doubles, doubles, out=terms.imag[1:])
-    total: np.complex128 = np.add.accumulate(terms)[-1]
-    return total
+def _added(total: float, doubles: NDArray[np.float64]) -> float:
+    """Add the numbers one after the other. numpy adds in pairs, but subtracts in order, which rounds as adding does."""
+    return 0.0 - float(np.subtract.reduce(doubles, initial=-total))
 
 
 def _merged(limits: NDArray[np.float64], counts: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
