@@ -44,8 +44,9 @@ def install_signal_handlers(
     What was accepted before the signal is committed, for at most ``deadline_seconds``, in whichever event loops and threads the writers
     are; the program goes on meanwhile, and its writers stay open. Then comes what would have come at once: the handler that was there
     before is called, or the process ends by the signal. So SIGINT still raises KeyboardInterrupt out of ``asyncio.run``, and SIGTERM
-    still gives the exit status -15. What could not be committed is logged with its count. A second signal meanwhile does its work at
-    once. A handler that was set by ``loop.add_signal_handler`` is called at once by its loop, and not a second time.
+    still gives the exit status -15. What could not be committed is logged with its count; of that, a later start sends what is in the
+    spool by then (with ``durability="spool"``, nearly everything is). A second signal meanwhile does its work at once. A handler that
+    was set by ``loop.add_signal_handler`` is called at once by its loop, and not a second time.
 
     Call it in the main thread, in a coroutine or before ``asyncio.run``, after installing handlers of your own. A forked child inherits
     the handlers, and there they only pass signals on.

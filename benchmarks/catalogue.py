@@ -15,11 +15,14 @@ ONE_BY_ONE = Row(
     "1",
     "Scalars, one `await` each",
     "20 tags to a local folder, from making the writer to its close, flush included; all with their default settings. Slow writers write "
-    "fewer. *raw* is as many calls of a buffered file's `write`, with records of the same sizes: what no writer in Python can beat. TF1's "
-    "FileWriter gets messages that were made before. clu takes the 20 tags of a step in one call.",
+    "fewer. *raw* is as many calls of a buffered file's `write`, with records of the same sizes: what no writer in Python can beat. "
+    "*framed* does as much and makes each record's frame, with its checksums, around a payload that is there; *awaits* are as many awaits "
+    "of a method that does nothing. TF1's FileWriter gets messages that were made before. clu takes the 20 tags of a step in one call.",
     (
         scalars("asyncsummary", "asyncsummary", OURS, 1_000_000),
         scalars("raw", "raw", OURS, 1_000_000),
+        scalars("framed", "framed", OURS, 1_000_000),
+        scalars("awaits", "nothing", OURS, 1_000_000),
         scalars("TF1 FileWriter", "tf1", TENSORFLOW, 100_000),
         scalars("EventFileWriter", "event_file_writer", TENSORBOARD, 50_000),
         scalars("tensorboardX", "tensorboardx", TENSORBOARDX, 50_000),
@@ -238,7 +241,7 @@ EVENT_LOOP = Row(
 TO_S3 = Row(
     "8",
     "1,000,000 scalars to S3",
-    "The program of row 2, to a local folder and to S3 (moto), where each request takes 20 ms. The server and the proxy that delays share "
+    "The program of row 2, to a local folder and to S3 (moto), where each request takes 20 ms. The server shares "
     "this machine's cores with the writer.",
     (
         Program("local", "scalars", "asyncsummary", arguments={"count": 1_000_000, "warm": 2_000}),

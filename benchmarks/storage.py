@@ -1,21 +1,27 @@
-"""Where do the benchmarks find an S3 bucket that answers slowly? Here: a server and a proxy that delays, in processes of their own.
+"""Where do the benchmarks find an S3 bucket that answers slowly? Here: a server in a process of its own, which has one port where it
+takes its time for each request, and one where it does not.
 
 python -m benchmarks.storage --milliseconds 200      # prints the environment of its clients; ends with its standard input
 """
 
 import argparse
-import asyncio
 import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+import urllib.request
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.programs.visible import DIRECT_URL
-from tests.support.proxy import FaultProxy
 from tests.support.servers import MotoServer
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 BUCKET = "bench"
 _STOP_SECONDS = 20
@@ -23,7 +29,7 @@ _STOP_SECONDS = 20
 
 @contextmanager
 def slow_bucket(milliseconds: float) -> Iterator[dict[str, str]]:
-    """Start the server and the proxy; give the environment variables that lead clients there."""
+    """Start the server; give the environment variables that lead clients there."""
     command = [sys.executable, "-m", "benchmarks.storage", "--milliseconds", str(milliseconds)]
     root = Path(__file__).parents[1]
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -41,24 +47,45 @@ def slow_bucket(milliseconds: float) -> Iterator[dict[str, str]]:
             process.kill()
 
 
-async def serve(milliseconds: float) -> None:
+def serve(milliseconds: float) -> None:
     """Serve until standard input ends."""
-    with MotoServer() as moto:
-        moto.make_bucket(BUCKET)
-        async with FaultProxy(moto.url, delay_seconds=milliseconds / 1e3) as proxy:
-            # Each client has a variable of its own for the server's address.
-            environment = {
-                **moto.environment,
-                "AWS_ENDPOINT_URL": proxy.url,
-                "S3_ENDPOINT": proxy.url,
-                DIRECT_URL: moto.url,
-            }
-            print(json.dumps(environment), flush=True)
-            await asyncio.to_thread(sys.stdin.read)
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    bucket: WSGIApplication = DomainDispatcherApplication(create_backend_app)
+
+    def slow(environ: "WSGIEnvironment", respond: "StartResponse") -> "Iterable[bytes]":
+        time.sleep(milliseconds / 1e3)
+        return bucket(environ, respond)
+
+    with _served(bucket) as direct, _served(slow) as delayed:
+        urllib.request.urlopen(urllib.request.Request(f"{direct}/{BUCKET}", method="PUT")).close()
+        # Each client has a variable of its own for the server's address.
+        print(json.dumps({**MotoServer.environment, "AWS_ENDPOINT_URL": delayed, "S3_ENDPOINT": delayed, DIRECT_URL: direct}), flush=True)
+        sys.stdin.read()
+
+
+@contextmanager
+def _served(app: "WSGIApplication") -> Iterator[str]:
+    """Serve in a thread, with one more for each connection; give the URL."""
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Quiet(WSGIRequestHandler):
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Say nothing."""
+
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--milliseconds", type=float, default=200.0)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(parser.parse_args().milliseconds))
+        serve(parser.parse_args().milliseconds)

@@ -77,6 +77,38 @@ def raw(options: Options) -> Figures:
     return finished(options, time.perf_counter() - begun)
 
 
+def framed(options: Options) -> Figures:
+    """A buffered file, and the least that makes a record: the frame, with both checksums, around a payload that is there already."""
+    from asyncsummary.records import FRAME_BYTES, frame
+
+    begun = time.perf_counter()
+    with (Path(options.logdir) / "framed").open("wb") as file:
+        for step in range(options.count // len(TAGS)):
+            payload = bytes(_RECORD_BYTES - FRAME_BYTES + (max(step.bit_length(), 1) + 6) // 7 * (step > 0))
+            for _ in TAGS:
+                file.write(frame(payload))
+    return finished(options, time.perf_counter() - begun)
+
+
+def nothing(options: Options) -> Figures:
+    """As many awaits of a method that does nothing: what remains of the time is a writer's own."""
+
+    class Nothing:
+        async def scalar(self, tag: str, value: float, step: int) -> None:
+            pass
+
+    async def write(writer: Nothing) -> None:
+        for step in range(options.count // len(TAGS)):
+            value = 1.0 / (1 + step)
+            for tag in TAGS:
+                await writer.scalar(tag, value, step)
+
+    begun = time.perf_counter()
+    asyncio.run(write(Nothing()))
+    seconds = time.perf_counter() - begun
+    return {"rate": options.count / seconds, "seconds": seconds, "bytes": 0.0}
+
+
 def event_file_writer(options: Options) -> Figures:
     """TensorBoard's EventFileWriter, with a message made for each scalar."""
     from tensorboard.compat.proto.event_pb2 import Event
@@ -165,6 +197,8 @@ def clu(options: Options) -> Figures:
 PROGRAMS = {
     "asyncsummary": ours,
     "raw": raw,
+    "framed": framed,
+    "nothing": nothing,
     "event_file_writer": event_file_writer,
     "torch": torch,
     "tensorboardx": tensorboardx,

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+import botocore.loaders
 import pytest
 
 from asyncsummary_storage import (
@@ -18,6 +19,7 @@ from asyncsummary_storage import (
     TransientError,
     UnsupportedError,
     open_folder,
+    s3_client,
 )
 from asyncsummary_storage.s3_errors import translated
 from tests.support.proxy import FaultProxy, Loss
@@ -120,6 +122,29 @@ async def test_opening_again_after_closing(moto: MotoServer) -> None:
     for _ in range(2):
         await folder.open()
         assert folder._store._client.fs.config_kwargs["read_timeout"] == 7  # type: ignore[attr-defined]
+        await folder.close()
+
+
+async def test_sessions_share_what_describes_s3(moto: MotoServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Megabytes of JSON are read once per process, whatever the number of writers; but anew for another folder of descriptions."""
+    moto.make_bucket("faults")
+    made: list[str | None] = []
+    create = botocore.loaders.create_loader
+
+    def counted(path: str | None = None) -> Any:
+        made.append(path)
+        return create(path)
+
+    s3_client._loader.cache_clear()
+    monkeypatch.setattr(botocore.loaders, "create_loader", counted)
+    folders = [open_folder(new_url(), moto.options()) for _ in range(3)]
+    for folder in folders[:2]:
+        await folder.open()
+    assert len(made) == 1
+    monkeypatch.setenv("AWS_DATA_PATH", "/nowhere")
+    await folders[2].open()
+    assert made == [made[0], "/nowhere"]
+    for folder in folders:
         await folder.close()
 
 

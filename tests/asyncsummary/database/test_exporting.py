@@ -172,7 +172,7 @@ async def test_to_a_bucket(tmp_path: Path, moto: MotoServer) -> None:
     # In a process of its own: fsspec, which lists the bucket, keeps a thread and its sessions for ever.
     program = [sys.executable, "-m", "asyncsummary", "import", url, str(tmp_path / "db"), "--storage-options", json.dumps(options)]
     done = await asyncio.to_thread(subprocess.run, program, stdout=subprocess.PIPE, text=True, check=True)
-    assert done.stdout == "experiment/run: 28 events\n1 runs imported\n"
+    assert done.stdout == "experiment/run: 28 events\n1 run imported\n"
     assert len(contents(tmp_path / "db")["Tensors"]) == 27
 
 
@@ -180,9 +180,9 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``asyncsummary export`` and ``asyncsummary import``."""
     shutil.copy(GOLDEN_DATABASE, tmp_path / "tf.sqlite")
     assert main(["export", str(tmp_path / "tf.sqlite"), str(tmp_path / "logs")]) == 0
-    assert f"{tmp_path}/logs/experiment/run: 28 events\n1 runs exported\n" in capsys.readouterr().out
+    assert f"{tmp_path}/logs/experiment/run: 28 events\n1 run exported\n" in capsys.readouterr().out
     assert main(["import", str(tmp_path / "logs"), str(tmp_path / "db"), "--experiment", "e", "--user", "me"]) == 0
-    assert "experiment/run: 28 events\n1 runs imported\n" in capsys.readouterr().out
+    assert "experiment/run: 28 events\n1 run imported\n" in capsys.readouterr().out
     assert contents(tmp_path / "db")["Experiments"] == [("me", 0, "e")]
     assert main(["export", str(tmp_path / "missing"), str(tmp_path / "logs")]) == 2
     assert "missing" in capsys.readouterr().err
