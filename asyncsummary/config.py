@@ -19,6 +19,8 @@ from asyncsummary.spool import default_root
 from asyncsummary_storage import StorageError, is_local, open_folder
 
 MAX_PENDING_BYTES = 64 * MIB
+BATCHES_PENDING = 16
+"""A batch is due when this part of ``max_pending_bytes`` waits, so that uploads of much begin early."""
 MAX_PENDING_SUMMARIES = 2_000_000
 MAX_SPOOL_BYTES = 1024 * MIB
 RETRY_SECONDS = 60.0
@@ -58,7 +60,7 @@ class WriterConfig:
     session_start: bool = True
     """Whether a new run begins with a SessionLog START."""
     storage_options: Mapping[str, Any] = field(default_factory=dict)
-    batch: BatchPolicy = field(default_factory=lambda: BatchPolicy(10, 120.0, MAX_PENDING_BYTES // 8))
+    batch: BatchPolicy = field(default_factory=lambda: BatchPolicy(10, 120.0, MAX_PENDING_BYTES // BATCHES_PENDING))
     max_segment_bytes: int | None = None
     """The user's own limit of a segment's size; the planner may stay below it."""
     spool_root: Path | None = None
@@ -120,7 +122,7 @@ def make_config(
         resume=resume,
         session_start=session_start,
         storage_options=options,
-        batch=BatchPolicy(count, millis / 1000, max(1, pending // 8), first_at_once),
+        batch=BatchPolicy(count, millis / 1000, max(1, pending // BATCHES_PENDING), first_at_once),
         max_segment_bytes=None if max_segment_bytes is None else whole("max_segment_bytes", max_segment_bytes, at_least=64 * KIB),
         spool_root=root,
         max_spool_bytes=whole("max_spool_bytes", max_spool_bytes, at_least=1),

@@ -7,6 +7,7 @@ python -m benchmarks.storage --milliseconds 200      # prints the environment of
 import argparse
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -49,6 +50,7 @@ def slow_bucket(milliseconds: float) -> Iterator[dict[str, str]]:
 
 def serve(milliseconds: float) -> None:
     """Serve until standard input ends."""
+    os.environ["MOTO_S3_DEFAULT_KEY_BUFFER_SIZE"] = str(1 << 30)  # objects stay in memory, rather than to be written to files
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     bucket: WSGIApplication = DomainDispatcherApplication(create_backend_app)
