@@ -271,13 +271,11 @@ class SummaryQueue:
             self._occupy(count, size)
 
     def _put(self, count: int, size: int) -> None:
-        before, bytes_before = self._accepted, self._waiting_bytes
+        before = self._accepted
         self._accepted += count
         self._waiting_bytes += size
         if before < self._wake_at <= self._accepted or self._waiting_bytes >= self.wake_bytes:
             self._wake()
-        if bytes_before < self.wake_bytes <= self._waiting_bytes:
-            self._turn_at = min(self._turn_at, self._accepted)  # a batch is due, and large enough not to be grown by a caller in a loop
         self._renew()
 
     def _renew(self) -> None:
