@@ -159,7 +159,7 @@ class SummaryQueue:
     def reserve_now(self, size: int, count: int = 1) -> bool:
         """Reserve room for ``count`` summaries if there is some at once, without unfairness to anybody. Put them in at once, too."""
         self._count()
-        if size <= self._free_bytes and count <= self._free_summaries and self._accepted < self._turn_at and not self._callers:
+        if size <= self._free_bytes and count <= self._free_summaries and not self._callers:
             self._occupy(count, size)
             return True
         return False
@@ -172,10 +172,6 @@ class SummaryQueue:
             Exception: what ``fail`` was given, until something is settled again.
         """
         self._count()
-        if self._accepted >= self._turn_at:
-            self._turn_at = self._accepted + self._turn
-            await asyncio.sleep(0)
-            self._count()
         if not self._callers and self._take_room(count, size):
             self._renew()
             return True
@@ -206,6 +202,17 @@ class SummaryQueue:
     def unreserve(self, size: int, count: int = 1) -> None:
         """Give back room of what was not put in after all."""
         self._give_back(count, size)
+
+    @property
+    def turn_is_due(self) -> bool:
+        """Whether a caller that has put in what it had should let other tasks run now, by ``give_turn``."""
+        return self._accepted >= self._turn_at
+
+    async def give_turn(self) -> None:
+        """Let other tasks run, the pipeline's among them. That comes after the put: nobody's summary is overtaken by it."""
+        self._turn_at = self._accepted + self._turn
+        self._renew()
+        await asyncio.sleep(0)
 
     def put_scalar(self, tag: int, step: int, value: float, time: float, size: int) -> None:
         """Accept a scalar; its ``size`` has been reserved. ``value`` must be within float32's range."""
@@ -284,7 +291,7 @@ class SummaryQueue:
             self.open_until = 0
             return
         largest = self._sizes.largest
-        rows = min(self._free_summaries, self._free_bytes // largest, self._turn_at - self._accepted)
+        rows = min(self._free_summaries, self._free_bytes // largest, self._turn_at - self._accepted - 1)
         if self._wake_at > self._accepted:
             rows = min(rows, self._wake_at - self._accepted - 1)
         if self._waiting_bytes < self.wake_bytes:

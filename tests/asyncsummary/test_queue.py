@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from asyncsummary.columns import pack_row, rows_of
 from asyncsummary.errors import QueueFullError
-from asyncsummary.queue import FAIR_TURN, Limits, Overflow, SummaryQueue
+from asyncsummary.queue import BUSY_TURN, FAIR_TURN, Limits, Overflow, SummaryQueue
 
 
 @dataclass(slots=True)
@@ -44,6 +44,8 @@ async def write(queue: SummaryQueue, step: int, size: int = 10) -> bool:
     if not queue.reserve_now(size) and not await queue.reserve(size):
         return False
     queue.put_scalar(size, step, 1.0, 2.0, size)
+    if queue.turn_is_due:
+        await queue.give_turn()
     return True
 
 
@@ -208,6 +210,16 @@ async def test_a_tight_loop_gives_others_a_turn() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_turns_do_not_change_the_order(busy: bool) -> None:
+    """Of many tasks at once, each is accepted in its turn, also the one that lets others run."""
+    queue, _ = make(summaries=10**7, size=10**10)
+    queue.be_busy(busy)
+    order = range(2 * (BUSY_TURN if busy else FAIR_TURN) + 10)
+    await asyncio.gather(*(write_quickly(queue, step) for step in order))
+    assert waiting_steps(queue) == list(order)
 
 
 async def test_trouble_is_told_to_those_who_wait() -> None:
