@@ -108,6 +108,7 @@ class SummaryQueue:
         self._free_bytes = limits.bytes
         self._turn = self._turn_at = limits.turn
         self._callers: deque[_Caller] = deque()
+        self._turning: list[asyncio.Future[None]] | None = None  # while somebody lets others have their turn: who came meanwhile
         self._trouble: Exception | None = None
         self._is_shut = False
         self.is_crowded = False
@@ -159,10 +160,10 @@ class SummaryQueue:
     def reserve_now(self, size: int, count: int = 1) -> bool:
         """Reserve room for ``count`` summaries if there is some at once, without unfairness to anybody. Put them in at once, too."""
         self._count()
-        if size <= self._free_bytes and count <= self._free_summaries and not self._callers:
-            self._occupy(count, size)
-            return True
-        return False
+        if self._callers or self._turning is not None or self._accepted >= self._turn_at or not self._fits(count, size):
+            return False
+        self._occupy(count, size)
+        return True
 
     async def reserve(self, size: int, count: int = 1) -> bool:
         """Reserve room for ``count`` summaries by the overflow policy; False says that they are dropped, and counted.
@@ -172,6 +173,9 @@ class SummaryQueue:
             Exception: what ``fail`` was given, until something is settled again.
         """
         self._count()
+        if self._turning is not None or self._accepted >= self._turn_at:
+            await self._give_turn()
+            self._count()
         if not self._callers and self._take_room(count, size):
             self._renew()
             return True
@@ -202,17 +206,6 @@ class SummaryQueue:
     def unreserve(self, size: int, count: int = 1) -> None:
         """Give back room of what was not put in after all."""
         self._give_back(count, size)
-
-    @property
-    def turn_is_due(self) -> bool:
-        """Whether a caller that has put in what it had should let other tasks run now, by ``give_turn``."""
-        return self._accepted >= self._turn_at
-
-    async def give_turn(self) -> None:
-        """Let other tasks run, the pipeline's among them. That comes after the put: nobody's summary is overtaken by it."""
-        self._turn_at = self._accepted + self._turn
-        self._renew()
-        await asyncio.sleep(0)
 
     def put_scalar(self, tag: int, step: int, value: float, time: float, size: int) -> None:
         """Accept a scalar; its ``size`` has been reserved. ``value`` must be within float32's range."""
@@ -287,16 +280,40 @@ class SummaryQueue:
 
     def _renew(self) -> None:
         """Say how many more rows may come in without a reservation: none of them may be one that something happens at."""
-        if self._is_shut or self._callers:
+        if self._is_shut or self._callers or self._turning is not None:
             self.open_until = 0
             return
         largest = self._sizes.largest
-        rows = min(self._free_summaries, self._free_bytes // largest, self._turn_at - self._accepted - 1)
+        rows = min(self._free_summaries, self._free_bytes // largest, self._turn_at - self._accepted)
         if self._wake_at > self._accepted:
             rows = min(rows, self._wake_at - self._accepted - 1)
         if self._waiting_bytes < self.wake_bytes:
             rows = min(rows, (self.wake_bytes - self._waiting_bytes - 1) // largest)
         self.open_until = (self._counted_rows + max(0, rows)) * ROW_BYTES
+
+    # Turns
+
+    async def _give_turn(self) -> None:
+        """Let other tasks run. Those of them that bring something meanwhile wait behind this one, so that they do not overtake it."""
+        if self._turning is not None:
+            turn = asyncio.get_running_loop().create_future()
+            self._turning.append(turn)
+            await turn
+            return
+        self._turning = []
+        self._renew()
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self._end_turn(self._turning)
+
+    def _end_turn(self, waiting: "list[asyncio.Future[None]]") -> None:
+        self._turning = None
+        self._turn_at = self.accepted + self._turn
+        for turn in waiting:
+            if not turn.done():
+                turn.set_result(None)
+        self._renew()
 
     # Room
 

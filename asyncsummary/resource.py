@@ -72,8 +72,6 @@ class WriterResource:
             return False
         pipeline.queue.put_scalar(number, step, value, wall_time, size)
         self.lane.learn(scope, family, {name: number})
-        if pipeline.queue.turn_is_due:
-            await pipeline.queue.give_turn()
         return True
 
     async def scalars(self, values: Any, step: Any, family: Any) -> bool:
@@ -121,8 +119,6 @@ class WriterResource:
         if not pipeline.queue.reserve_now(size, count) and not await pipeline.reserve(size, count):
             return False
         pipeline.queue.put_rows(rows, count, size)
-        if pipeline.queue.turn_is_due:
-            await pipeline.queue.give_turn()
         return True
 
     async def later(self, name: Any, step: Any, family: Any, check: Callable[[str], Content], *, plain: bool = False) -> bool:
@@ -179,8 +175,6 @@ class WriterResource:
         if not pipeline.queue.reserve_now(size) and not await pipeline.reserve(size):
             return False
         pipeline.queue.put_event(payload, size)
-        if pipeline.queue.turn_is_due:
-            await pipeline.queue.give_turn()
         return True
 
     # Life

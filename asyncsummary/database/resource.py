@@ -103,8 +103,6 @@ class DatabaseResource(WriterResource):
             return False
         for scalar in scalars:
             pipeline.queue.put_event(scalar, size // len(scalars))
-        if pipeline.queue.turn_is_due:
-            await pipeline.queue.give_turn()
         return True
 
     async def _accept_scalars(self, pipeline: Pipeline, scalars: list[tuple[int, Kept]], step: int, wall_time: float) -> bool:
@@ -119,8 +117,6 @@ class DatabaseResource(WriterResource):
                 pipeline.queue.put_scalar(number, step, _float32(kept[1])[0], wall_time, size)
             else:
                 pipeline.queue.put_event(event, size)
-        if pipeline.queue.turn_is_due:
-            await pipeline.queue.give_turn()
         return True
 
     async def _accept(self, pipeline: Pipeline, payload: Payload) -> bool:

@@ -44,8 +44,6 @@ async def write(queue: SummaryQueue, step: int, size: int = 10) -> bool:
     if not queue.reserve_now(size) and not await queue.reserve(size):
         return False
     queue.put_scalar(size, step, 1.0, 2.0, size)
-    if queue.turn_is_due:
-        await queue.give_turn()
     return True
 
 
@@ -220,6 +218,22 @@ async def test_turns_do_not_change_the_order(busy: bool) -> None:
     order = range(2 * (BUSY_TURN if busy else FAIR_TURN) + 10)
     await asyncio.gather(*(write_quickly(queue, step) for step in order))
     assert waiting_steps(queue) == list(order)
+
+
+@pytest.mark.parametrize("overflow", list(Overflow))
+async def test_cancelled_in_ones_turn(overflow: Overflow) -> None:
+    """It is out, whatever the policy; those behind it are in, in their order."""
+    queue, _ = make(summaries=10**7, size=10**10, overflow=overflow)
+    for step in range(FAIR_TURN):
+        await write_quickly(queue, step)
+    callers = [asyncio.create_task(write_quickly(queue, step)) for step in range(FAIR_TURN, FAIR_TURN + 5)]
+    await asyncio.sleep(0)
+    assert len(queue._turning or ()) == 4
+    callers[0].cancel()
+    callers[3].cancel()
+    results = await asyncio.gather(*callers, return_exceptions=True)
+    assert [isinstance(result, asyncio.CancelledError) for result in results] == [True, False, False, True, False]
+    assert waiting_steps(queue)[FAIR_TURN:] == [FAIR_TURN + 1, FAIR_TURN + 2, FAIR_TURN + 4]
 
 
 async def test_trouble_is_told_to_those_who_wait() -> None:
