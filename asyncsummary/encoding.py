@@ -52,7 +52,9 @@ async def _by_threads(batch: Batch, failed: list[InvalidSummaryError]) -> Batch:
             except InvalidSummaryError as error:
                 done[index] = error
 
-    await asyncio.gather(*(asyncio.to_thread(encode_some) for _ in range(threads)))
+    for ended in await asyncio.gather(*(asyncio.to_thread(encode_some) for _ in range(threads)), return_exceptions=True):
+        if isinstance(ended, BaseException):  # a bug: told when the other threads are done, too
+            raise ended
     events: list[tuple[int, Payload]] = []
     for index, (place, payload) in enumerate(batch.events):
         found = done.get(index, payload)
