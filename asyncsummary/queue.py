@@ -108,7 +108,6 @@ class SummaryQueue:
         self._free_bytes = limits.bytes
         self._turn = self._turn_at = limits.turn
         self._callers: deque[_Caller] = deque()
-        self._turning: list[asyncio.Future[None]] | None = None  # while somebody lets others have their turn: who came meanwhile
         self._trouble: Exception | None = None
         self._is_shut = False
         self.is_crowded = False
@@ -160,10 +159,10 @@ class SummaryQueue:
     def reserve_now(self, size: int, count: int = 1) -> bool:
         """Reserve room for ``count`` summaries if there is some at once, without unfairness to anybody. Put them in at once, too."""
         self._count()
-        if self._callers or self._turning is not None or self._accepted >= self._turn_at or not self._fits(count, size):
-            return False
-        self._occupy(count, size)
-        return True
+        if size <= self._free_bytes and count <= self._free_summaries and self._accepted < self._turn_at and not self._callers:
+            self._occupy(count, size)
+            return True
+        return False
 
     async def reserve(self, size: int, count: int = 1) -> bool:
         """Reserve room for ``count`` summaries by the overflow policy; False says that they are dropped, and counted.
@@ -173,8 +172,9 @@ class SummaryQueue:
             Exception: what ``fail`` was given, until something is settled again.
         """
         self._count()
-        if self._turning is not None or self._accepted >= self._turn_at:
-            await self._give_turn()
+        if self._accepted >= self._turn_at:
+            self._turn_at = self._accepted + self._turn
+            await asyncio.sleep(0)
             self._count()
         if not self._callers and self._take_room(count, size):
             self._renew()
@@ -280,7 +280,7 @@ class SummaryQueue:
 
     def _renew(self) -> None:
         """Say how many more rows may come in without a reservation: none of them may be one that something happens at."""
-        if self._is_shut or self._callers or self._turning is not None:
+        if self._is_shut or self._callers:
             self.open_until = 0
             return
         largest = self._sizes.largest
@@ -290,30 +290,6 @@ class SummaryQueue:
         if self._waiting_bytes < self.wake_bytes:
             rows = min(rows, (self.wake_bytes - self._waiting_bytes - 1) // largest)
         self.open_until = (self._counted_rows + max(0, rows)) * ROW_BYTES
-
-    # Turns
-
-    async def _give_turn(self) -> None:
-        """Let other tasks run. Those of them that bring something meanwhile wait behind this one, so that they do not overtake it."""
-        if self._turning is not None:
-            turn = asyncio.get_running_loop().create_future()
-            self._turning.append(turn)
-            await turn
-            return
-        self._turning = []
-        self._renew()
-        try:
-            await asyncio.sleep(0)
-        finally:
-            self._end_turn(self._turning)
-
-    def _end_turn(self, waiting: "list[asyncio.Future[None]]") -> None:
-        self._turning = None
-        self._turn_at = self.accepted + self._turn
-        for turn in waiting:
-            if not turn.done():
-                turn.set_result(None)
-        self._renew()
 
     # Room
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from asyncsummary.columns import pack_row, rows_of
 from asyncsummary.errors import QueueFullError
-from asyncsummary.queue import BUSY_TURN, FAIR_TURN, Limits, Overflow, SummaryQueue
+from asyncsummary.queue import FAIR_TURN, Limits, Overflow, SummaryQueue
 
 
 @dataclass(slots=True)
@@ -208,32 +208,6 @@ async def test_a_tight_loop_gives_others_a_turn() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-
-
-@pytest.mark.parametrize("busy", [False, True])
-async def test_turns_do_not_change_the_order(busy: bool) -> None:
-    """Of many tasks at once, each is accepted in its turn, also the one that lets others run."""
-    queue, _ = make(summaries=10**7, size=10**10)
-    queue.be_busy(busy)
-    order = range(2 * (BUSY_TURN if busy else FAIR_TURN) + 10)
-    await asyncio.gather(*(write_quickly(queue, step) for step in order))
-    assert waiting_steps(queue) == list(order)
-
-
-@pytest.mark.parametrize("overflow", list(Overflow))
-async def test_cancelled_in_ones_turn(overflow: Overflow) -> None:
-    """It is out, whatever the policy; those behind it are in, in their order."""
-    queue, _ = make(summaries=10**7, size=10**10, overflow=overflow)
-    for step in range(FAIR_TURN):
-        await write_quickly(queue, step)
-    callers = [asyncio.create_task(write_quickly(queue, step)) for step in range(FAIR_TURN, FAIR_TURN + 5)]
-    await asyncio.sleep(0)
-    assert len(queue._turning or ()) == 4
-    callers[0].cancel()
-    callers[3].cancel()
-    results = await asyncio.gather(*callers, return_exceptions=True)
-    assert [isinstance(result, asyncio.CancelledError) for result in results] == [True, False, False, True, False]
-    assert waiting_steps(queue)[FAIR_TURN:] == [FAIR_TURN + 1, FAIR_TURN + 2, FAIR_TURN + 4]
 
 
 async def test_trouble_is_told_to_those_who_wait() -> None:
