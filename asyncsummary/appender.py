@@ -199,11 +199,11 @@ class Appender:
         sweep = asyncio.create_task(self._sweep(None))
         try:
             await self._append_start(found)
-        except BaseException:
+            await sweep
+        except BaseException:  # cancellation, too: nobody else knows of the sweep, so it must not outlive this
             sweep.cancel()
-            raise
-        finally:
             await asyncio.wait([sweep])
+            raise
 
     async def _sweep(self, resumed: str | None) -> None:
         """Remove what extends of killed processes left in the bucket; if that cannot be done now, somebody else will."""

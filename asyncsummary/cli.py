@@ -51,7 +51,7 @@ def _add_database_commands(commands: "argparse._SubParsersAction[argparse.Argume
     back.add_argument("--storage-options", help="a JSON object for the logdir's filesystem")
 
 
-def counted(count: int, what: str) -> str:
+def _counted(count: int, what: str) -> str:
     """Say how many there are of something."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
@@ -61,8 +61,8 @@ async def _export(given: argparse.Namespace) -> int:
 
     done = await export(given.database, given.logdir, storage_options=options_of(given.storage_options), with_orphans=given.with_orphans)
     for run in done:
-        print(f"{run.logdir}: {counted(run.events, 'event')}")
-    print(f"{counted(len(done), 'run')} exported")
+        print(f"{run.logdir}: {_counted(run.events, 'event')}")
+    print(f"{_counted(len(done), 'run')} exported")
     return 0
 
 
@@ -77,8 +77,8 @@ async def _import(given: argparse.Namespace) -> int:
         storage_options=options_of(given.storage_options),
     )
     for run in done:
-        print(f"{run.run_name}: {counted(run.events, 'event')}" + (f", {run.skipped} left out" if run.skipped else ""))
-    print(f"{counted(len(done), 'run')} imported")
+        print(f"{run.run_name}: {_counted(run.events, 'event')}" + (f", {run.skipped} left out" if run.skipped else ""))
+    print(f"{_counted(len(done), 'run')} imported")
     return 1 if any(run.skipped or run.damage for run in done) else 0
 
 

@@ -19,6 +19,8 @@ class Report:
     packages: dict[str, list[str]] = field(default_factory=dict)
     """What was installed for peers, by environment."""
     rows: dict[str, Results] = field(default_factory=dict)
+    remark: str = ""
+    """What a reader must know of how these figures came together, where it was not by one run."""
 
 
 def as_json(report: Report, rows: Sequence[Row]) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def as_json(report: Report, rows: Sequence[Row]) -> dict[str, Any]:
 def from_json(data: dict[str, Any]) -> Report:
     """Return a report that was written as JSON."""
     rows = {key: {name: as_found(found) for name, found in results.items()} for key, results in data["rows"].items()}
-    return Report(data["machine"], data["quick"], data["minutes"], data["packages"], rows)
+    return Report(data["machine"], data["quick"], data["minutes"], data["packages"], rows, data.get("remark", ""))
 
 
 def as_markdown(report: Report, rows: Sequence[Row]) -> str:
@@ -48,6 +50,7 @@ def as_markdown(report: Report, rows: Sequence[Row]) -> str:
         "Each program runs in a process of its own, peers in environments of their own; the programs of a row run in turn, several times.",
         "Medians are given, and the range from the least to the greatest in brackets. Machines are noisy: ratios are of runs side by side.",
         "Goals are shown as they came out in this run. All runs are in `docs/benchmarks.json`.",
+        *([report.remark] if report.remark else []),
         *(["A quick run: fewer rounds and fewer events than `make bench` has, for a first look."] if report.quick else []),
         "",
         "| | goal | found | reached |",

@@ -8,7 +8,7 @@ import pytest
 
 from asyncsummary import InvalidArgumentError, create_file_writer
 from asyncsummary.batch import BatchPolicy
-from asyncsummary.config import BATCHES_PENDING, MAX_PENDING_BYTES, WriterConfig, make_config
+from asyncsummary.config import MAX_PENDING_BYTES, WriterConfig, make_config
 from asyncsummary.order import LatePolicy
 from asyncsummary.queue import Overflow
 
@@ -33,20 +33,20 @@ def config(logdir: Any = "runs", **changes: Any) -> WriterConfig:
 def test_local_defaults(logdir: Any) -> None:
     """Those of the original."""
     made = config(logdir)
-    assert made.batch == BatchPolicy(10, 120.0, MAX_PENDING_BYTES // BATCHES_PENDING)
+    assert made.batch == BatchPolicy(10, 120.0, MAX_PENDING_BYTES // 16)
     assert (made.filename_suffix, made.resume, made.overflow, made.late_steps) == (".v2", False, Overflow.BLOCK, LatePolicy.WARN)
 
 
 @pytest.mark.parametrize("logdir", ["s3://b/a", "gs://b/a", "memory://a"])
 def test_remote_defaults(logdir: str) -> None:
     """Fewer requests: by time and bytes only."""
-    assert config(logdir).batch == BatchPolicy(None, 10.0, MAX_PENDING_BYTES // BATCHES_PENDING)
+    assert config(logdir).batch == BatchPolicy(None, 10.0, MAX_PENDING_BYTES // 16)
 
 
 def test_given_values() -> None:
     """Integers of any kind; zero is a value."""
     made = config(max_queue=np.int64(0), flush_millis=0, filename_suffix="", max_pending_bytes=1000, late_steps="drop", overflow="raise")
-    assert made.batch == BatchPolicy(0, 0.0, 1000 // BATCHES_PENDING)
+    assert made.batch == BatchPolicy(0, 0.0, 62)
     assert (made.filename_suffix, made.limits.bytes) == ("", 1000)
     assert config("s3://b/a", max_queue=5).batch.max_queue == 5
 

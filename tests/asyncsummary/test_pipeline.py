@@ -828,10 +828,11 @@ async def test_a_session_that_does_not_end_well(caplog: pytest.LogCaptureFixture
     assert "already gone" in caplog.text
 
 
-async def test_a_bug_while_opening() -> None:
-    """Reaches whoever opens."""
+@pytest.mark.parametrize("operation", ["open", "append", "sweep"])
+async def test_a_bug_while_opening(operation: str) -> None:
+    """Reaches whoever opens, also where it is beside the first record."""
     bench = Bench()
-    bench.script.then(Fault("open", error=lambda: ZeroDivisionError("a bug")))  # type: ignore[arg-type, return-value]  # no storage error
+    bench.script.then(Fault(operation, error=lambda: ZeroDivisionError("a bug")))  # type: ignore[arg-type, return-value]  # no storage error
     writer = bench.writer()
     with pytest.raises(PipelineError, match="ZeroDivisionError"):
         await writer.init()
