@@ -26,6 +26,7 @@ from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.protos import Audio, Summary, Value
 from asyncsummary.values.array import as_array, python_kind
 from asyncsummary.values.limits import at_least_one, require_encodable
+from asyncsummary.values.memory import copied
 
 _HEADER = struct.Struct("<4sI8sIHHIIHH4sI")
 
@@ -85,7 +86,7 @@ def audio_batch(value: Any, sample_rate: Any, max_outputs: Any, tag: str) -> Aud
         raise InvalidSummaryError(f"audio of tag {tag!r}: num_channels must be in (0, 2^16), got: {clips.shape[2]}", tag)
     limit = at_least_one("max_outputs", max_outputs, tag)
     require_encodable(2 * clips[:limit].size, tag)
-    return AudioBatch(tag, np.array(clips[:limit], copy=True), _rate(sample_rate, tag), limit)
+    return AudioBatch(tag, copied(clips[:limit]), _rate(sample_rate, tag), limit)
 
 
 def wav(samples: NDArray[np.float32], sample_rate: float) -> bytes:

@@ -15,6 +15,7 @@ from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.protos import Image, Summary, Value
 from asyncsummary.values.array import as_array, python_kind
 from asyncsummary.values.limits import at_least_one
+from asyncsummary.values.memory import copied
 from asyncsummary.values.png import Pixels, png
 
 DEFAULT_BAD_COLOR = (255, 0, 0, 255)
@@ -69,7 +70,7 @@ def image_batch(value: Any, bad_color: Any, max_images: Any, tag: str) -> ImageB
         raise InvalidSummaryError(
             f"bad_color of tag {tag!r}: expected depth <= bad_color.size, got depth = {array.shape[3]}, bad_color.size = {len(color)}", tag
         )
-    return ImageBatch(tag, np.array(array[:limit], copy=True), limit, color)
+    return ImageBatch(tag, copied(array[:limit]), limit, color)
 
 
 def to_uint8(image: NDArray[Any], bad_color: Pixels) -> Pixels:

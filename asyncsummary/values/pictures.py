@@ -19,6 +19,7 @@ from asyncsummary.values.content import Content
 from asyncsummary.values.encoded_image import encoded_images, is_encoded
 from asyncsummary.values.image import image_batch
 from asyncsummary.values.limits import at_least_one, require_encodable
+from asyncsummary.values.memory import copied
 from asyncsummary.values.plugin import plugin_value, strings
 from asyncsummary.values.png import png
 
@@ -95,7 +96,7 @@ def image_form(
     if found and (len(shown) > 1 or columns):
         raise InvalidSummaryError(f"boxes of tag {tag!r}: are for one picture, got {len(pixels)}", tag)
     require_encodable(int(shown.size) + 1024, tag)
-    return Pictures(tag, np.array(shown, copy=True), found, columns, description)
+    return Pictures(tag, copied(shown), found, columns, description)
 
 
 def as_nhwc(images: Any, dataformats: Any, tag: str) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.protos import Summary
 from asyncsummary.values.array import as_array, python_kind
 from asyncsummary.values.limits import require_encodable
+from asyncsummary.values.memory import copied
 from asyncsummary.values.pictures import CHANNELS, GRID_COLUMNS, grid_of, pictures_summary, require_colors, to_uint8
 from asyncsummary.values.pillow import require_pillow
 
@@ -57,7 +58,7 @@ def video_content(frames: Any, tag: str, fps: Any = 4, dataformats: Any = "THWC"
     require_pillow("frames", tag)
     array = _as_nthwc(frames, dataformats, tag)
     require_encodable(2 * int(array.size), tag)
-    return Video(tag, np.array(array, copy=True), float(fps), format, description)
+    return Video(tag, copied(array), float(fps), format, description)
 
 
 def animation(pictures: list[NDArray[np.uint8]], fps: float, format: str) -> bytes:
