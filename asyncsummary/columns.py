@@ -85,6 +85,11 @@ class Batch:
         """The files in it, in the order of acceptance."""
         return [payload for _, payload in self.events if isinstance(payload, Upload)]
 
+    def only_uploads(self) -> "Batch":
+        """Return a batch of the files alone, which does not hold the memory of the rest."""
+        nothing = rows_of(b"")
+        return Batch(nothing["tag"], nothing["step"], nothing["value"], nothing["time"], tuple((0, upload) for upload in self.uploads))
+
     @property
     def takes_time(self) -> bool:
         """Whether something in it is encoded only now."""

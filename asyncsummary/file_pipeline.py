@@ -1,5 +1,6 @@
 """Of what is the pipeline of an event file made? An appender, the spool, the late run, and the outflow that uses them."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -24,11 +25,11 @@ def file_pipeline(
 ) -> Pipeline:
     """Return a pipeline that writes event files; nothing is opened yet."""
 
-    def make_sink(queue: SummaryQueue) -> Outflow:
+    def make_sink(queue: SummaryQueue, wakeup: asyncio.Event) -> Outflow:
         late = late_config(config)
         appender = Appender(config, make_folder(config.logdir), counters, wall)
         spool = None if config.spool_root is None else Spool(config.spool_root, config.logdir, config.max_spool_bytes, wall)
         late_run = LateRun(lambda: file_pipeline(late, make_folder, tags, counters, wall), tags, config.retry.window_seconds)
-        return Outflow(config, queue, tags, counters, appender, spool, late_run)
+        return Outflow(config, queue, tags, counters, appender, spool, late_run, wakeup)
 
     return Pipeline(config, tags, counters, make_sink)

@@ -3,11 +3,18 @@
 import logging
 
 from asyncsummary.errors import CommitError, ForeignWriterError, InvalidSummaryError, OpenError
+from asyncsummary.order import LatePolicy
 from asyncsummary.sink import GaveUpError
 from asyncsummary.spool import Spool
 from asyncsummary.stats import Counters
 
 _logger = logging.getLogger("asyncsummary")
+
+_BECOMES = {
+    LatePolicy.WARN: "it was kept (late_steps='subrun' puts such points into a run of their own)",
+    LatePolicy.DROP: "such points are dropped",
+    LatePolicy.SUBRUN: "such points go to the run 'late' beside it",
+}
 
 
 class Drops:
@@ -25,6 +32,17 @@ class Drops:
         if not self._is_told:
             self._is_told = True
             _logger.warning("%s: summaries are being dropped (overflow=%r); writer.stats counts them", self._logdir, self._overflow)
+
+
+def tell_late(logdir: str, tag: str, policy: LatePolicy) -> None:
+    """Say that a tag's steps went back, and what becomes of such points."""
+    _logger.warning(
+        "%s: tag %r got a step below one that was written before; %s. TensorBoard's default reader for local and gs:// logdirs "
+        "erases the points in between",
+        logdir,
+        tag,
+        _BECOMES[policy],
+    )
 
 
 def not_committed(logdir: str, count: int, error: GaveUpError) -> CommitError:

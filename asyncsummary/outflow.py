@@ -5,6 +5,7 @@ the queue. Used by the pipeline's task only.
 """
 
 import asyncio
+import itertools
 import logging
 from collections import deque
 
@@ -17,23 +18,19 @@ from asyncsummary.encoding import encoded
 from asyncsummary.errors import CommitError, InvalidSummaryError
 from asyncsummary.journal import Attempt
 from asyncsummary.late_run import LateRun
-from asyncsummary.losses import cannot_be_encoded, whereabouts
+from asyncsummary.losses import cannot_be_encoded, tell_late, whereabouts
 from asyncsummary.order import LatePolicy, StepTracker, by_step, in_order
 from asyncsummary.queue import SummaryQueue
 from asyncsummary.spool import Spool
 from asyncsummary.stats import Counters
 from asyncsummary.tags import TagTable
-from asyncsummary.work import Work, divided
+from asyncsummary.waking import wait_for
+from asyncsummary.work import Work, divided, joined, may_join
 
 _logger = logging.getLogger("asyncsummary")
 
 _ORDER_INLINE = 65_536  # larger batches are put in order in a thread, which gets on slowly beside a busy event loop
 _LOOK_SECONDS = 0.1  # how often it is seen to the queue while an append is on its way
-_BECOMES = {
-    LatePolicy.WARN: "it was kept (late_steps='subrun' puts such points into a run of their own)",
-    LatePolicy.DROP: "such points are dropped",
-    LatePolicy.SUBRUN: "such points go to the run 'late' beside it",
-}
 _SPOOL_PAUSE_SECONDS = 30.0  # after the disk refused something
 
 
@@ -49,12 +46,14 @@ class Outflow:
         appender: Appender,
         spool: Spool | None,
         late_run: LateRun,
+        wakeup: asyncio.Event,
     ) -> None:
         self._config = config
         self._queue = queue
         self._tags = tags
         self._counters = counters
         self._appender = appender
+        self._wakeup = wakeup
         self._encoder = Encoder(tags.encoded)
         self._tracker = StepTracker(config.late_steps)
         self._told_late: set[int] = set()
@@ -101,7 +100,8 @@ class Outflow:
         """Open the appender; what earlier processes of this machine have left in the spool is taken over."""
         unfinished = None
         if self.spool is not None and await self.spool.adopt():
-            _logger.warning("%s: sending %d summaries that an earlier process left in %s", *self._of_spool(self.spool))
+            told = "%s: sending %d summaries that an earlier process left in %s"
+            _logger.warning(told, self._config.logdir, self.spool.summaries, self.spool.folder)
             taken = await self.spool.take()
             if taken is not None and taken.attempt is not None:
                 unfinished = Unfinished(taken.data, taken.attempt, self._note_recovered)
@@ -144,7 +144,7 @@ class Outflow:
                 self._refuse(work, [error])
             work.uploaded += 1
         if work.data and not work.is_sent:
-            if self.spool is None and not self._behind:
+            if self.spool is None and not self._behind and work.is_small:
                 await self._appender.append(work.data)
             else:
                 await self._append_meanwhile(work, work.data)
@@ -225,6 +225,17 @@ class Outflow:
         self.since = asyncio.get_running_loop().time()  # whoever comes while this is on its way waits from now at the longest
         return Work(batch, len(batch), len(batch), size, len(batch))
 
+    async def _take_behind(self) -> bool:
+        """Take what waits in the queue behind what was taken before; False if nothing does."""
+        work = self._take()
+        if work is None:
+            return False
+        self._behind.append(work)  # it is here, whatever happens until it is divided
+        await self._order(work)
+        self._behind.remove(work)
+        self._behind.extend(divided(work, self._tags))
+        return True
+
     async def _order(self, work: Work) -> None:
         """Put a batch in order, and see to what comes late."""
         if work.batch is not None and not work.ordered:
@@ -246,6 +257,7 @@ class Outflow:
             parts += await encoded(self._encoder, work.late, failed)
             work.kept = len(work.batch) + len(work.late)
         work.data = b"".join(parts)
+        work.batch = work.batch.only_uploads()
         if failed:
             self._refuse(work, failed)
 
@@ -261,13 +273,7 @@ class Outflow:
             self._counters.late += count
             if number not in self._told_late and self._tracker.policy is not LatePolicy.KEEP:
                 self._told_late.add(number)
-                _logger.warning(
-                    "%s: tag %r got a step below one that was written before; %s. TensorBoard's default reader for local and gs:// logdirs "
-                    "erases the points in between",
-                    self._config.logdir,
-                    self._tags.names[number],
-                    _BECOMES[self._tracker.policy],
-                )
+                tell_late(self._config.logdir, self._tags.names[number], self._tracker.policy)
         work.batch, work.late, work.kept, work.ordered = passed.batch, passed.late, len(passed.batch), True
         self._counters.dropped += len(ordered) - len(passed.batch) - (0 if passed.late is None else len(passed.late))
 
@@ -279,11 +285,13 @@ class Outflow:
                 await self.spool.note_attempt(attempt)
 
         append = asyncio.create_task(self._appender.append(data, note))
+        append.add_done_callback(lambda _: self._wakeup.set())
         try:
-            if self._behind:
-                await self._prepare(self._behind[0])
             while not append.done():
-                await asyncio.wait([append], timeout=_LOOK_SECONDS)
+                self._wakeup.clear()
+                if await self._get_ahead():
+                    continue
+                await wait_for(self._wakeup, _LOOK_SECONDS)
                 if not append.done() and (self._config.durability is Durability.SPOOL or self._appender.is_in_trouble):
                     await self.relieve()
         except BaseException:  # cancellation, or a bug: nobody else knows of the append, so it must not outlive this
@@ -292,6 +300,21 @@ class Outflow:
             work.is_sent = not append.cancelled() and append.exception() is None
             raise
         append.result()
+
+    async def _get_ahead(self) -> bool:
+        """Encode a part of what goes next, all of it one append if it is not too much; False if there is nothing more to do."""
+        first, second = [*itertools.islice(self._behind, 2), None, None][:2]
+        if first is not None and first.data is None:
+            await self._prepare(first)
+        elif first is not None and second is not None and may_join(first, second):
+            await self._prepare(second)
+            self._behind.popleft()
+            self._behind[0] = joined(first, second)
+        elif second is None and self._queue.is_wanted and not self._appender.is_in_trouble:
+            await self._take_behind()
+        else:
+            return False
+        return True
 
     # The spool
 
@@ -322,14 +345,8 @@ class Outflow:
 
     async def _spool_waiting(self) -> None:
         """Move what waits in the queue to the spool."""
-        work = self._take()
-        if work is None:
-            return
-        self._behind.append(work)  # it is here, whatever happens until it is there
-        await self._order(work)
-        self._behind.remove(work)
-        self._behind.extend(divided(work, self._tags))
-        await self._spool_behind()
+        if await self._take_behind():
+            await self._spool_behind()
 
     async def _spool_behind(self) -> bool:
         """Move what was taken from the queue to the spool; False if something has found no room there."""
@@ -379,6 +396,3 @@ class Outflow:
                 self._counters.last_error or "no answer yet",
                 spool.folder,
             )
-
-    def _of_spool(self, spool: Spool) -> tuple[str, int, object]:
-        return self._config.logdir, spool.summaries, spool.folder

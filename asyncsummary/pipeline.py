@@ -8,7 +8,6 @@ import asyncio
 import logging
 import os
 import warnings
-from collections.abc import Callable
 
 from asyncsummary.batch import NEVER, Waiting, due_in, may_grow
 from asyncsummary.config import WriterConfig
@@ -21,10 +20,11 @@ from asyncsummary.errors import (
 )
 from asyncsummary.losses import Drops, closed_without, not_committed, shut_down_while_opening
 from asyncsummary.queue import SummaryQueue
-from asyncsummary.sink import GaveUpError, Sink
+from asyncsummary.sink import GaveUpError, MakeSink
 from asyncsummary.stats import Counters
 from asyncsummary.tags import TagTable
 from asyncsummary.tickets import Tickets
+from asyncsummary.waking import wait_for
 
 _logger = logging.getLogger("asyncsummary")
 
@@ -36,17 +36,17 @@ _PERMANENT_PAUSE_SECONDS = 30.0  # or until somebody flushes or closes
 class Pipeline:
     """The task of one writer, from opening to closing, and what other tasks may ask of it. It belongs to one event loop.
 
-    ``make_sink`` makes the way to storage, for what comes out of the queue.
+    ``make_sink`` makes the way to storage, for what comes out of the queue; the event tells it that somebody wants something.
     """
 
-    def __init__(self, config: WriterConfig, tags: TagTable, counters: Counters, make_sink: Callable[[SummaryQueue], Sink]) -> None:
+    def __init__(self, config: WriterConfig, tags: TagTable, counters: Counters, make_sink: MakeSink) -> None:
         self.config = config
         self.counters = counters
         self._process = os.getpid()
         self._wakeup = asyncio.Event()
         drops = Drops(config.logdir, config.overflow.value, counters)
         self.queue = SummaryQueue(config.limits, config.overflow, config.batch.max_bytes, self._wakeup.set, drops.note, tags)
-        self._sink = make_sink(self.queue)
+        self._sink = make_sink(self.queue, self._wakeup)
         self._tickets = Tickets()
         self._is_open = self._closing = False
         self._loss: CommitError | None = None
@@ -125,7 +125,7 @@ class Pipeline:
             error = self.counters.last_error or "its task has ended"
             raise CommitError(f"flush of {self.config.logdir!r}: {self.uncommitted} summaries are not committed: {error}")
         ticket = self._tickets.add(target)
-        self._wakeup.set()
+        self._want(target)
         try:
             async with asyncio.timeout(timeout):
                 await ticket
@@ -147,7 +147,7 @@ class Pipeline:
         if not self._closing:
             self._stop_accepting()
             self.queue.fail(WriterClosedError(f"the writer of {self.config.logdir!r} was closed while this summary waited for room"))
-        self._wakeup.set()
+        self._want(self.queue.accepted)
         if self._task is not None:
             await asyncio.wait([self._task])
         self.raise_if_dead()
@@ -166,6 +166,11 @@ class Pipeline:
     def abandon(self) -> None:
         """Finish by itself, since nobody holds the writer any more."""
         self._stop_accepting()
+        self._want(self.queue.accepted)
+
+    def _want(self, target: int) -> None:
+        """Have all that was accepted up to ``target`` committed without a delay."""
+        self.queue.wanted_up_to = max(self.queue.wanted_up_to, target)
         self._wakeup.set()
 
     # The task
@@ -260,7 +265,7 @@ class Pipeline:
                 queue.wake_at = queue.accepted + 1
             if delay <= 0.0:
                 return
-            await self._wait(delay)
+            await wait_for(self._wakeup, delay)
             if not waiting:
                 self._sink.since = asyncio.get_running_loop().time()
 
@@ -280,13 +285,6 @@ class Pipeline:
     def _waiting(self, size: int) -> Waiting:
         queue = self.queue
         return Waiting(len(queue.waiting), size, asyncio.get_running_loop().time() - self._sink.since, is_first=not queue.settled)
-
-    async def _wait(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(None if seconds == NEVER else seconds):
-                await self._wakeup.wait()
-        except TimeoutError:
-            pass
 
     async def _send(self) -> None:
         """Commit the work in hand; if storage does not take it, tell those who wait, and pause."""
@@ -339,7 +337,7 @@ class Pipeline:
         while (left := deadline - clock()) > 0 and not (until_wanted and self._wakeup.is_set() and (self._tickets or self._closing)):
             await self._sink.relieve()
             self._wakeup.clear()
-            await self._wait(min(left, _RELIEF_SECONDS)) if until_wanted else await asyncio.sleep(min(left, _RELIEF_SECONDS))
+            await wait_for(self._wakeup, min(left, _RELIEF_SECONDS)) if until_wanted else await asyncio.sleep(min(left, _RELIEF_SECONDS))
 
     async def _give_up(self, error: GaveUpError) -> None:
         """Closing, and storage is away: what is not committed is put into the spool, or lost, counted and told."""

@@ -112,6 +112,8 @@ class SummaryQueue:
         self._is_shut = False
         self.is_crowded = False
         """Whether somebody has found no room since the last ``take``."""
+        self.wanted_up_to = 0
+        """The number of the last summary that somebody wants to be committed."""
 
     @property
     def callers(self) -> int:
@@ -122,6 +124,11 @@ class SummaryQueue:
     def accepted(self) -> int:
         """How many summaries ever came in."""
         return self._accepted + self.waiting.scalars - self._counted_rows
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether something that somebody wants to be committed still waits to be taken."""
+        return self.accepted - len(self.waiting) < self.wanted_up_to
 
     @property
     def waiting_bytes(self) -> int:

@@ -1,8 +1,11 @@
 """Where do summaries go, as far as the pipeline is concerned? A protocol, which event files (``outflow``) and databases carry out."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from asyncsummary.errors import CommitError
+from asyncsummary.queue import SummaryQueue
 
 
 class GaveUpError(Exception):
@@ -96,3 +99,7 @@ class Sink(Protocol):
     def abandon_beside(self) -> None:
         """Let the other way finish by itself."""
         ...
+
+
+MakeSink = Callable[[SummaryQueue, asyncio.Event], Sink]
+"""Makes the way out of a queue; the event is set when somebody wants something."""

@@ -10,9 +10,13 @@ from asyncsummary.tags import TagTable
 
 LARGEST_WORK = 16 << 20
 """Bounds the memory that holds encoded records. A single summary may be larger."""
+SMALL_REST = 4 << 20
+"""Larger works have an append of their own: it costs little beside theirs, and to join them takes memory for both once more."""
+SMALL_APPEND = 1 << 20
+"""Less is on its way for so short a time that nothing need be made ready meanwhile."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # a work is equal to itself only
 class Work:
     """``count`` accepted summaries, of which ``kept`` are written, and ``recovered`` ones of earlier processes.
 
@@ -37,9 +41,33 @@ class Work:
     """How many of its uploads are stored."""
 
     @property
+    def is_small(self) -> bool:
+        """Whether its append takes no longer than others do."""
+        return self.data is None or len(self.data) < SMALL_APPEND
+
+    @property
     def uploads(self) -> list[Upload]:
         """The files that are not stored yet."""
         return [] if self.batch is None else self.batch.uploads[self.uploaded :]
+
+
+def may_join(first: Work, second: Work) -> bool:
+    """Say whether an encoded work and a small rest behind it may be one append: both are nothing but records, not sent or spooled yet."""
+    if first.data is None or any(work.uploads or work.late is not None or work.is_spooled or work.attempt for work in (first, second)):
+        return False
+    return second.size <= SMALL_REST and len(first.data) + second.size <= LARGEST_WORK
+
+
+def joined(first: Work, second: Work) -> Work:
+    """Return two encoded works as one."""
+    assert first.data is not None
+    assert second.data is not None
+    both = replace(first, batch=None, data=first.data + second.data)
+    both.count += second.count
+    both.room += second.room
+    both.size += second.size
+    both.kept += second.kept
+    return both
 
 
 def divided(work: Work, tags: TagTable) -> list[Work]:

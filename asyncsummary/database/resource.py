@@ -42,7 +42,7 @@ class DatabaseResource(WriterResource):
             self.config,
             self._tags,
             self._counters,
-            lambda queue: DatabaseSink(self.config, self._settings, queue, self._tags, self._counters),
+            lambda queue, _: DatabaseSink(self.config, self._settings, queue, self._tags, self._counters),
         )
 
     async def scalar(self, name: Any, value: Any, step: Any, family: Any) -> bool:

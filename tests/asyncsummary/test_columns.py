@@ -1,9 +1,11 @@
 """Columns: what is gathered comes out, with the events in their places."""
 
+import weakref
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncsummary.columns import Batch, Columns, Deferred, Payload, event_size, pack_row, scalar_size
+from asyncsummary.columns import Batch, Columns, Deferred, Payload, Upload, event_size, pack_row, scalar_size
 
 
 def gathered(kinds: str) -> Columns:
@@ -56,3 +58,17 @@ def test_events_that_are_encoded_later() -> None:
     columns.events.append((1, Deferred(lambda: b"later", 1000)))
     assert columns.batch().takes_time
     assert [event_size(payload) for _, payload in columns.events] == [17, 1016]
+
+
+def test_only_uploads() -> None:
+    """Are left, in order, and nothing else is held."""
+    columns = gathered("sesse")
+    first, second = (Upload(dict, name, bytes, 10) for name in ("first", "second"))
+    columns.events[1:1] = [(1, first), (2, second)]
+    batch = columns.batch()
+    left = batch.only_uploads()
+    assert left.uploads == batch.uploads == [first, second]
+    assert (left.scalars, len(left)) == (0, 2)
+    held = weakref.ref(batch.steps)
+    del batch
+    assert held() is None

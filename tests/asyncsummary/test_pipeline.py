@@ -346,6 +346,75 @@ async def test_flush_waits_for_what_is_on_its_way() -> None:
         assert bench.steps() == [1]
 
 
+async def held_up(bench: Bench, writer: summary.SummaryWriter) -> asyncio.Task[None]:
+    """Have a flush whose append does not get on until the gate opens."""
+    bench.script.gate = asyncio.Event()
+    before = bench.appends()
+    await writer.scalar("t", 1.0, 1)
+    flush = asyncio.create_task(writer.flush())
+    await until(lambda: bench.appends() > before)
+    return flush
+
+
+async def test_what_is_wanted_is_made_ready_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an append is on its way, all that others flush is encoded, and goes out in one append; what nobody wants yet waits."""
+    monkeypatch.setattr(work_module, "SMALL_APPEND", 0)
+    encoded: list[int] = []
+    encode = encode_module.Encoder.encode
+
+    def noted(encoder: Any, batch: Any, failed: Any) -> bytes:
+        encoded.append(len(batch))
+        return encode(encoder, batch, failed)
+
+    bench = Bench()
+    async with bench.writer() as writer:
+        flushes = [await held_up(bench, writer)]
+        before = bench.appends()
+        monkeypatch.setattr(encode_module.Encoder, "encode", noted)
+        await writer.scalar("t", 1.0, 2)
+        await asyncio.sleep(1.0)
+        assert encoded == []
+        for step in (3, 4):
+            await writer.scalar("t", 1.0, step)
+            flushes.append(asyncio.create_task(writer.flush()))
+            await until(lambda step=step: len(encoded) == step - 2)
+        assert encoded == [2, 1]
+        assert not any(flush.done() for flush in flushes)
+        await writer.scalar("t", 1.0, 5)
+        assert bench.script.gate is not None
+        bench.script.gate.set()
+        await asyncio.gather(*flushes)
+        assert bench.appends() - before == 1
+        assert (writer.stats.committed, writer.stats.pending) == (4, 1)
+    assert bench.steps() == [1, 2, 3, 4, 5]
+
+
+async def test_what_was_made_ready_stays_when_storage_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is counted, tried again, and there once, in its order."""
+    monkeypatch.setattr(work_module, "SMALL_APPEND", 0)
+    bench = Bench()
+    writer = bench.writer(retry_seconds=5.0)
+    async with writer:
+        first = await held_up(bench, writer)
+        await writer.scalar("t", 1.0, 2)
+        second = asyncio.create_task(writer.flush())
+        pipeline = writer._resource._pipeline
+        assert pipeline is not None
+        await until(lambda: not len(pipeline.queue.waiting))
+        bench.script.always([Fault("append")])
+        assert bench.script.gate is not None
+        bench.script.gate.set()
+        await first
+        with pytest.raises(CommitError, match="1 summaries"):
+            await second
+        assert (writer.stats.committed, writer.stats.pending) == (1, 1)
+        bench.script.heal()
+        await writer.scalar("t", 1.0, 3)
+        await writer.flush()
+        assert (writer.stats.committed, writer.stats.pending) == (3, 0)
+    assert bench.steps() == [1, 2, 3]
+
+
 async def test_flush_timeout() -> None:
     """Says how many are not committed; they are kept, and a later flush gets them."""
     bench = Bench()

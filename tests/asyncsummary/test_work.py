@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -9,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncsummary import work as work_module
-from asyncsummary.columns import Batch, Columns, Deferred, Payload, event_size, pack_row
+from asyncsummary.columns import Batch, Columns, Deferred, Payload, Upload, event_size, pack_row
+from asyncsummary.journal import Attempt
 from asyncsummary.tags import TagTable
-from asyncsummary.work import Work, divided
+from asyncsummary.work import Work, divided, joined, may_join
+from asyncsummary_storage import NOTHING
 
 LARGEST = 500
 
@@ -86,3 +89,52 @@ def test_a_small_one_stays_whole() -> None:
     work = work_of([0, 1, 3], tags)
     assert divided(work, tags) == [work]
     assert divided(Work(None, 3, 0, 10_000, 3), tags)[0].size == 10_000
+
+
+def ready(data: bytes, number: int) -> Work:
+    """Return an encoded work; ``number`` tells its counts from those of others."""
+    return Work(None, number, number + 1, number + 2, number + 3, ordered=True, data=data)
+
+
+def test_joined() -> None:
+    """One append, of the bytes in order, that holds the room of both."""
+    both = joined(ready(b"first ", 10), ready(b"second", 20))
+    assert both.data == b"first second"
+    assert (both.count, both.room, both.size, both.kept) == (30, 32, 34, 36)
+    assert both.ordered
+    assert not both.is_spooled
+    assert both.uploads == []
+
+
+def of_uploads() -> Work:
+    work = ready(b"x", 1)
+    work.batch = Columns(events=[(0, Upload(dict, "index", bytes, 10))]).batch()
+    return work
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "may"),
+    [
+        (ready(b"x", 1), ready(b"x", 1), True),
+        (ready(b"x", 1), Work(None, 1, 1, 100, 1), True),
+        (Work(None, 1, 1, 1, 1), ready(b"x", 1), False),
+        (ready(b"x" * 400, 1), Work(None, 1, 1, 100, 1), True),
+        (ready(b"x" * 401, 1), Work(None, 1, 1, 100, 1), False),
+        (ready(b"x", 1), Work(None, 1, 1, 101, 1), False),
+        (of_uploads(), ready(b"x", 1), False),
+        (ready(b"x", 1), of_uploads(), False),
+        (ready(b"x", 1), replace(ready(b"x", 1), is_spooled=True), False),
+        (replace(ready(b"x", 1), late=Columns().batch()), ready(b"x", 1), False),
+        (ready(b"x", 1), replace(ready(b"x", 1), attempt=Attempt("s", NOTHING, 0)), False),
+    ],
+)
+def test_what_may_be_joined(first: Work, second: Work, may: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records alone, of a small rest to something encoded, up to a work's size."""
+    monkeypatch.setattr(work_module, "SMALL_REST", 100)
+    assert may_join(first, second) is may
+
+
+def test_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what is sent."""
+    monkeypatch.setattr(work_module, "SMALL_APPEND", 3)
+    assert [Work(None, 1, 1, 1, 1, data=data).is_small for data in (None, b"", b"ab", b"abc")] == [True, True, True, False]

@@ -24,7 +24,7 @@ from asyncsummary.config import WriterConfig
 from asyncsummary.handle import FileWriterHandle
 from asyncsummary.queue import Limits
 from asyncsummary.resource import WriterResource
-from asyncsummary.work import LARGEST_WORK
+from asyncsummary.work import LARGEST_WORK, SMALL_APPEND
 from asyncsummary_storage import Growth, MemoryDisk, MemoryFolder
 from asyncsummary_storage.protocols import Terms
 from tests.chaos.report import Row, Section
@@ -86,11 +86,13 @@ class Histories(RuleBasedStateMachine):
         self.terms = TERMS["in place"]
         Histories.examples += 1
 
-    @initialize(terms=st.sampled_from(sorted(TERMS)), largest=st.sampled_from([LARGEST_WORK, 100]))
-    def storage(self, terms: str, largest: int) -> None:
-        """Choose how segments grow, and whether what is taken from the queue goes out in one append or one by one."""
+    @initialize(
+        terms=st.sampled_from(sorted(TERMS)), largest=st.sampled_from([LARGEST_WORK, 100]), small=st.sampled_from([SMALL_APPEND, 0])
+    )
+    def storage(self, terms: str, largest: int, small: int) -> None:
+        """Choose how segments grow, whether what is taken goes out in one append or one by one, and whether more is taken meanwhile."""
         self.terms = TERMS[terms]
-        work.LARGEST_WORK = largest
+        work.LARGEST_WORK, work.SMALL_APPEND = largest, small
 
     # What happens
 
@@ -166,7 +168,7 @@ class Histories(RuleBasedStateMachine):
             assert not self.open
             self._run(self.director.arrive())
         finally:
-            work.LARGEST_WORK = LARGEST_WORK
+            work.LARGEST_WORK, work.SMALL_APPEND = LARGEST_WORK, SMALL_APPEND
             Histories.calls += self.director.calls
             Histories.struck += self.director.struck
             Histories.confirmed_in_all += len(self.confirmed)
