@@ -200,7 +200,7 @@ async def test_a_mistake_that_a_person_must_mend(tmp_path: Path) -> None:
 async def test_spool_first(tmp_path: Path) -> None:
     """durability="spool": each batch is on this disk before it is sent, also while an append hangs, and is gone from it afterwards."""
     bench = Bench()
-    async with bench.writer(max_queue=9, spool_root=tmp_path, durability=Durability.SPOOL) as writer:
+    async with bench.writer(max_queue=9, flush_seconds=1.0, spool_root=tmp_path, durability=Durability.SPOOL) as writer:
         for step in range(10):
             await writer.scalar("t", 1.0, step)
         await writer.flush()
