@@ -25,7 +25,7 @@ from asyncsummary.spool import Spool
 from asyncsummary.stats import Counters
 from asyncsummary.tags import TagTable
 from asyncsummary.waking import wait_for
-from asyncsummary.work import Work, divided, joined, may_join
+from asyncsummary.work import MOST_TOGETHER, Work, divided, next_of, together
 
 _logger = logging.getLogger("asyncsummary")
 
@@ -115,7 +115,7 @@ class Outflow:
             self.work = Work(None, taken.count, 0, 0, taken.kept, taken.recovered, ordered=True, data=taken.data, is_spooled=True)
             self.work.attempt = taken.attempt
         elif self._behind:
-            self.work = self._behind.popleft()
+            self.work = next_of(self._behind)
         else:
             self.work = self._take()
             if self.work is not None:
@@ -302,15 +302,12 @@ class Outflow:
         append.result()
 
     async def _get_ahead(self) -> bool:
-        """Encode a part of what goes next, all of it one append if it is not too much; False if there is nothing more to do."""
-        first, second = [*itertools.islice(self._behind, 2), None, None][:2]
-        if first is not None and first.data is None:
-            await self._prepare(first)
-        elif first is not None and second is not None and may_join(first, second):
-            await self._prepare(second)
-            self._behind.popleft()
-            self._behind[0] = joined(first, second)
-        elif second is None and self._queue.is_wanted and not self._appender.is_in_trouble:
+        """Encode a part of what will go next; False if there is nothing to do."""
+        count = together(self._behind)
+        todo = next((work for work in itertools.islice(self._behind, count) if work.data is None), None)
+        if todo is not None:
+            await self._prepare(todo)
+        elif count == len(self._behind) < MOST_TOGETHER and self._queue.is_wanted and not self._appender.is_in_trouble:
             await self._take_behind()
         else:
             return False

@@ -1,5 +1,8 @@
 """What goes to storage in one append? A batch, or a part of it that is not too large, with the room that it holds in the queue."""
 
+import itertools
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +14,8 @@ from asyncsummary.tags import TagTable
 LARGEST_WORK = 16 << 20
 """Bounds the memory that holds encoded records. A single summary may be larger."""
 SMALL_REST = 4 << 20
-"""Larger works have an append of their own: it costs little beside theirs, and to join them takes memory for both once more."""
+"""Larger works have an append of their own: it costs little beside theirs, and to join them takes memory for whole once more."""
+MOST_TOGETHER = 16
 SMALL_APPEND = 1 << 20
 """Less is on its way for so short a time that nothing need be made ready meanwhile."""
 
@@ -46,28 +50,48 @@ class Work:
         return self.data is None or len(self.data) < SMALL_APPEND
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it is nothing but records, of which nothing was sent or spooled yet."""
+        return not (self.uploads or self.late is not None or self.is_spooled or self.attempt)
+
+    @property
     def uploads(self) -> list[Upload]:
         """The files that are not stored yet."""
         return [] if self.batch is None else self.batch.uploads[self.uploaded :]
 
 
-def may_join(first: Work, second: Work) -> bool:
-    """Say whether an encoded work and a small rest behind it may be one append: both are nothing but records, not sent or spooled yet."""
-    if first.data is None or any(work.uploads or work.late is not None or work.is_spooled or work.attempt for work in (first, second)):
-        return False
-    return second.size <= SMALL_REST and len(first.data) + second.size <= LARGEST_WORK
+def together(works: Iterable[Work]) -> int:
+    """Return how many of the first works may be one append: the first one, and small rests behind it."""
+    count = size = 0
+    for work in works:
+        size += work.size if work.data is None else len(work.data)
+        if count and (count == MOST_TOGETHER or work.size > SMALL_REST or size > LARGEST_WORK or not work.is_plain):
+            break
+        count += 1
+        if not work.is_plain:
+            break
+    return count
 
 
-def joined(first: Work, second: Work) -> Work:
-    """Return two encoded works as one."""
-    assert first.data is not None
-    assert second.data is not None
-    both = replace(first, batch=None, data=first.data + second.data)
-    both.count += second.count
-    both.room += second.room
-    both.size += second.size
-    both.kept += second.kept
-    return both
+def joined(works: Sequence[Work]) -> Work:
+    """Return encoded works as one, which needs memory for all of them once more for a moment."""
+    whole = replace(works[0], batch=None, data=b"".join(work.data or b"" for work in works))
+    for work in works[1:]:
+        whole.count += work.count
+        whole.room += work.room
+        whole.size += work.size
+        whole.kept += work.kept
+    return whole
+
+
+def next_of(behind: deque[Work]) -> Work:
+    """Take off the next work: the first one, or as one those that are encoded and go together."""
+    ready = list(itertools.takewhile(lambda work: work.data is not None, itertools.islice(behind, together(behind))))
+    if len(ready) < 2:
+        return behind.popleft()
+    for _ in ready:
+        behind.popleft()
+    return joined(ready)
 
 
 def divided(work: Work, tags: TagTable) -> list[Work]:

@@ -1,6 +1,7 @@
 """What one append has: nothing is lost, doubled or moved by dividing it, and none is much larger than it may be."""
 
 import itertools
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,7 @@ from asyncsummary import work as work_module
 from asyncsummary.columns import Batch, Columns, Deferred, Payload, Upload, event_size, pack_row
 from asyncsummary.journal import Attempt
 from asyncsummary.tags import TagTable
-from asyncsummary.work import Work, divided, joined, may_join
+from asyncsummary.work import MOST_TOGETHER, Work, divided, joined, next_of, together
 from asyncsummary_storage import NOTHING
 
 LARGEST = 500
@@ -97,13 +98,13 @@ def ready(data: bytes, number: int) -> Work:
 
 
 def test_joined() -> None:
-    """One append, of the bytes in order, that holds the room of both."""
-    both = joined(ready(b"first ", 10), ready(b"second", 20))
-    assert both.data == b"first second"
-    assert (both.count, both.room, both.size, both.kept) == (30, 32, 34, 36)
-    assert both.ordered
-    assert not both.is_spooled
-    assert both.uploads == []
+    """One append, of the bytes in order, that holds the room of all."""
+    whole = joined([ready(b"first ", 10), ready(b"second ", 20), ready(b"third", 30)])
+    assert whole.data == b"first second third"
+    assert (whole.count, whole.room, whole.size, whole.kept) == (60, 63, 66, 69)
+    assert whole.ordered
+    assert not whole.is_spooled
+    assert whole.uploads == []
 
 
 def of_uploads() -> Work:
@@ -112,26 +113,52 @@ def of_uploads() -> Work:
     return work
 
 
+X = ready(b"x", 1)
+
+
 @pytest.mark.parametrize(
-    ("first", "second", "may"),
+    ("works", "count"),
     [
-        (ready(b"x", 1), ready(b"x", 1), True),
-        (ready(b"x", 1), Work(None, 1, 1, 100, 1), True),
-        (Work(None, 1, 1, 1, 1), ready(b"x", 1), False),
-        (ready(b"x" * 400, 1), Work(None, 1, 1, 100, 1), True),
-        (ready(b"x" * 401, 1), Work(None, 1, 1, 100, 1), False),
-        (ready(b"x", 1), Work(None, 1, 1, 101, 1), False),
-        (of_uploads(), ready(b"x", 1), False),
-        (ready(b"x", 1), of_uploads(), False),
-        (ready(b"x", 1), replace(ready(b"x", 1), is_spooled=True), False),
-        (replace(ready(b"x", 1), late=Columns().batch()), ready(b"x", 1), False),
-        (ready(b"x", 1), replace(ready(b"x", 1), attempt=Attempt("s", NOTHING, 0)), False),
+        ([], 0),
+        ([X], 1),
+        ([X, X, X], 3),
+        ([X] * 20, MOST_TOGETHER),
+        ([X, Work(None, 1, 1, 100, 1)], 2),
+        ([Work(None, 1, 1, 300, 1), X], 2),
+        ([Work(None, 1, 1, 900, 1), X], 1),
+        ([ready(b"x" * 400, 1), Work(None, 1, 1, 100, 1), X], 2),
+        ([ready(b"x" * 401, 1), Work(None, 1, 1, 100, 1)], 1),
+        ([X, Work(None, 1, 1, 101, 1), X], 1),
+        ([of_uploads(), X], 1),
+        ([X, of_uploads(), X], 1),
+        ([X, replace(X, is_spooled=True)], 1),
+        ([replace(X, late=Columns().batch()), X], 1),
+        ([X, X, replace(X, attempt=Attempt("s", NOTHING, 0))], 2),
     ],
 )
-def test_what_may_be_joined(first: Work, second: Work, may: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records alone, of a small rest to something encoded, up to a work's size."""
+def test_together(works: list[Work], count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records alone, of small rests to something before them, up to a work's size."""
     monkeypatch.setattr(work_module, "SMALL_REST", 100)
-    assert may_join(first, second) is may
+    assert together(works) == count
+
+
+@pytest.mark.parametrize(
+    ("works", "data", "left"),
+    [
+        ([ready(b"a", 1)], b"a", 0),
+        ([ready(b"a", 1), ready(b"b", 2), ready(b"c", 3)], b"abc", 0),
+        ([ready(b"a", 1), ready(b"b", 2), Work(None, 1, 1, 9, 1)], b"ab", 1),
+        ([Work(None, 1, 1, 9, 1), ready(b"a", 1)], None, 1),
+        ([ready(b"a", 1), Work(None, 1, 1, 9, 1), ready(b"c", 3)], b"a", 2),
+        ([ready(b"a", 1), of_uploads()], b"a", 1),
+    ],
+)
+def test_next_of(works: list[Work], data: bytes | None, left: int) -> None:
+    """Those at the front that are encoded and go together, or the first as it is."""
+    behind = deque(works)
+    found = next_of(behind)
+    assert found.data == data
+    assert list(behind) == works[len(works) - left :]
 
 
 def test_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
