@@ -307,11 +307,9 @@ class Outflow:
         todo = next((work for work in itertools.islice(self._behind, count) if work.data is None), None)
         if todo is not None:
             await self._prepare(todo)
-        elif count == len(self._behind) < MOST_TOGETHER and self._queue.is_wanted and not self._appender.is_in_trouble:
-            await self._take_behind()
-        else:
-            return False
-        return True
+            return True
+        may_take = count == len(self._behind) < MOST_TOGETHER and not self._appender.is_in_trouble
+        return may_take and self._queue.is_wanted and await self._take_behind()
 
     # The spool
 
