@@ -74,6 +74,7 @@ class GCSFake:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         assert self._runner is not None
         await self._runner.cleanup()
+        self.buckets, self.history, self._noncurrent = {}, [], {}  # aiohttp remembers the handlers of servers that have ended, so this, too
 
     def options(self, url: str | None = None) -> dict[str, Any]:
         """Return storage_options for this server, or for a proxy before it."""

@@ -48,6 +48,7 @@ class S3Fake:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         assert self._runner is not None
         await self._runner.cleanup()
+        self.buckets = {}  # aiohttp remembers the handlers of servers that have ended, and so this, too
 
     def make_bucket(self, name: str) -> Bucket:
         """Create a bucket, if it is not there, and return it."""
