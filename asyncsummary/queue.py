@@ -23,8 +23,8 @@ from asyncsummary.columns import ROW_BYTES, Batch, Columns, Payload, event_size,
 from asyncsummary.errors import QueueFullError
 
 FAIR_TURN = 65_536
-"""A caller in a tight loop lets other tasks run when so many summaries wait. Fewer would cost throughput, and split the batches in which
-steps are put in order."""
+"""A caller in a tight loop lets other tasks run when so many summaries came in one turn of the event loop. Fewer would cost throughput, and
+split the batches in which steps are put in order."""
 
 BUSY_TURN = 2048
 """Or when so many came, while a batch is being encoded or is on its way: that goes on only when the caller lets it."""
@@ -43,7 +43,7 @@ class Overflow(enum.Enum):
 class Limits:
     """How much may be accepted and not committed. One summary larger than ``bytes`` is let in when nothing else is there.
 
-    ``turn``: when so many wait, a caller in a tight loop lets other tasks run.
+    ``turn``: when so many came in one turn of the event loop, whoever is next lets other tasks run.
     """
 
     summaries: int
@@ -106,7 +106,10 @@ class SummaryQueue:
         self._waiting_bytes = 0
         self._free_summaries = limits.summaries
         self._free_bytes = limits.bytes
-        self._turn = self._turn_at = limits.turn
+        self._turn = limits.turn
+        self._turn_at = self._turn // 2  # when to look whether the event loop goes round
+        self._turned_at = 0  # how many had come when the event loop last went round, as far as is known
+        self._is_watching = False
         self._callers: deque[_Caller] = deque()
         self._trouble: Exception | None = None
         self._is_shut = False
@@ -155,7 +158,7 @@ class SummaryQueue:
     def be_busy(self, busy: bool) -> None:
         """Say whether the pipeline has work that goes on only while callers let it."""
         self._turn = min(BUSY_TURN, self.limits.turn) if busy else self.limits.turn
-        self._turn_at = min(self._turn_at, self.accepted + self._turn) if busy else self.accepted + self._turn
+        self._note_turn()
         self._renew()
 
     def shut(self) -> None:
@@ -180,9 +183,7 @@ class SummaryQueue:
         """
         self._count()
         if self._accepted >= self._turn_at:
-            self._turn_at = self._accepted + self._turn
-            await asyncio.sleep(0)
-            self._count()
+            await self._let_others()
         if not self._callers and self._take_room(count, size):
             self._renew()
             return True
@@ -239,7 +240,7 @@ class SummaryQueue:
         self.rows = self.waiting.rows
         self._counted_rows = self._waiting_bytes = 0
         self.is_crowded = False
-        self._turn_at = self._accepted + self._turn
+        self._note_turn()
         self._renew()
         return batch, size
 
@@ -264,6 +265,30 @@ class SummaryQueue:
             if not caller.woken.done():
                 caller.woken.set_exception(error)
         self._renew()
+
+    # Turns
+
+    async def _let_others(self) -> None:
+        """Let other tasks run, if that is long ago. Whoever does it is overtaken by them, so it is not done without need."""
+        if self._accepted - self._turned_at >= self._turn:
+            self._turn_at = self._accepted + self._turn  # others, who come meanwhile, need not do the same
+            await asyncio.sleep(0)
+            self._count()
+            self._note_turn()
+        else:
+            self._turn_at = self._turned_at + self._turn
+            if not self._is_watching:
+                self._is_watching = True
+                asyncio.get_running_loop().call_soon(self._watch)
+
+    def _watch(self) -> None:
+        self._is_watching = False
+        self._turned_at = self.accepted
+
+    def _note_turn(self) -> None:
+        """Note that the event loop goes round just now. It is watched from half of the turn on, to see whether it does so again."""
+        self._turned_at = self.accepted
+        self._turn_at = self._turned_at + self._turn // 2
 
     # Counting
 

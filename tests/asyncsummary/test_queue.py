@@ -190,6 +190,37 @@ async def test_wakes() -> None:
     assert noted.woken == 3
 
 
+async def test_whoever_awaits_something_else_keeps_his_place() -> None:
+    """Of coroutines that let the loop run by themselves none is made to, and so overtaken, however much comes in."""
+    queue, _ = make(summaries=10**6, size=10**9)
+    queue.limits = Limits(10**6, 10**9, turn=64)
+    queue.be_busy(True)
+
+    async def work(worker: int) -> None:
+        for number in range(500):
+            await write(queue, number * 8 + worker)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(work(worker) for worker in range(8)))
+    assert waiting_steps(queue) == list(range(4000))
+
+
+async def test_a_loop_that_becomes_tight() -> None:
+    """Lets others run soon, however long ago it was last looked."""
+    queue, _ = make(summaries=10**6, size=10**9)
+    queue.limits = Limits(10**6, 10**9, turn=64)
+    queue.be_busy(True)
+    for step in range(1000):
+        await write(queue, step)
+        await asyncio.sleep(0)
+    turned_at: list[int] = []
+    asyncio.get_running_loop().call_soon(lambda: turned_at.append(queue.accepted))
+    for step in range(1000, 1200):
+        await write(queue, step)
+    assert turned_at
+    assert turned_at[0] <= 1000 + 64 + 1
+
+
 async def test_a_tight_loop_gives_others_a_turn() -> None:
     """A caller that never waits for anything else does not starve the event loop for ever."""
     queue, _ = make(summaries=10**7, size=10**10)
