@@ -16,6 +16,7 @@ LARGEST_WORK = 16 << 20
 SMALL_REST = 4 << 20
 """Larger works have an append of their own: it costs little beside theirs, and to join them takes memory for whole once more."""
 MOST_TOGETHER = 16
+"""Flushes may come faster than an upload ends: what comes after so many waits in the queue, and is one work then."""
 SMALL_APPEND = 1 << 20
 """Less is on its way for so short a time that nothing need be made ready meanwhile."""
 
