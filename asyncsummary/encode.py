@@ -17,12 +17,13 @@
     4      masked CRC of the payload                             by row
 
 Each record is a row of a matrix: its head ends, and its tail begins, at the same column in all rows. The tails come from templates, one for
-each tag, with zeros for the value; then bytes that differ are filled in by columns, and what is outside of a record is left out. A CRC is
-affine: that of a payload is that of as many zeros, XOR one table entry for each byte that is not zero, where the table depends on the
-byte's distance from the end. For a tail these are added up once. So only 12 to 22 bytes of a record cost anything.
+each tag, with zeros for the value; then bytes that differ are filled in by columns. Where heads or tails are of several lengths, what is
+outside of a record is left out in the end. A CRC is affine: that of a payload is that of as many zeros, XOR one table entry for each byte
+that is not zero, where the table depends on the byte's distance from the end. For a tail these are added up once, and for the bytes that
+all rows have in common (the upper ones of times and steps) once for each length. So only some 8 bytes of a record cost anything.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -34,10 +35,13 @@ from asyncsummary.columns import Batch, Deferred, Upload
 from asyncsummary.errors import InvalidSummaryError
 from asyncsummary.protos import Event, Summary, Value
 from asyncsummary.records import FOOTER_BYTES, HEADER_BYTES, MASK_DELTA, frame, frames, header
+from asyncsummary.values.memory import scratch
 
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint32]
 Counts = NDArray[np.int64]
+Numbers = NDArray[np.uint64]
+Chosen = slice | NDArray[np.intp]
 
 FEW = 24
 """Below so many scalars, protobuf does them one by one faster than numpy starts up."""
@@ -87,13 +91,14 @@ class Encoder:
         rows = slice(start, stop)
         if stop - start < FEW or not batch.times[rows].all():  # a wall_time of 0 is left out, which no row here is made for
             return self._one_by_one(batch, rows)
-        numbers = np.ascontiguousarray(batch.tags[rows])
+        numbers = batch.tags[rows].astype(np.intp)
         if len(self._templates) < len(self._tags):
             self._templates = self._templates.with_all(self._tags)
-        tails = self._templates.tails[numbers]
+        tails = self._templates.tails.take(numbers)
         if tails.min() == _LONG:
             return self._one_by_one(batch, rows)
-        return _Rows(self._templates, numbers, tails).records(batch.steps[rows], batch.values[rows], batch.times[rows])
+        steps = np.ascontiguousarray(batch.steps[rows]).view(np.uint64)
+        return _Rows(self._templates, numbers, tails, steps).records(batch.values[rows], batch.times[rows])
 
     def _one_by_one(self, batch: Batch, rows: slice) -> bytes:
         columns = (batch.tags, batch.steps, batch.values, batch.times)
@@ -140,74 +145,72 @@ def _tail(tag: bytes) -> bytes:
 class _Rows:
     """Scalars on their way from numbers to bytes. Where all tails are of one length, that is one number instead of a column."""
 
-    def __init__(self, templates: _Templates, numbers: NDArray[np.int32], tails: Counts) -> None:
+    def __init__(self, templates: _Templates, numbers: NDArray[np.intp], tails: Counts, steps: Numbers) -> None:
         longest = int(tails.max())
         self._tails: Counts | int = longest if int(tails.min()) == longest else tails
-        self._matrix = templates.rows[:, : _HEAD + longest + FOOTER_BYTES][numbers]
-        self._crcs = templates.crcs[numbers]
+        self._steps = steps
+        self._by_step_length = _by_step_length(steps)
+        self._head = _head(self._by_step_length[-1][0])  # the column at which tails begin
+        self._matrix = _chosen_rows(templates.rows[:, _HEAD - self._head : _HEAD + longest + FOOTER_BYTES], numbers)
+        self._crcs = templates.crcs.take(numbers)
 
-    def records(self, steps: Counts, values: NDArray[np.float32], times: NDArray[np.float64]) -> bytes:
+    def records(self, values: NDArray[np.float32], times: NDArray[np.float64]) -> bytes:
         """Return the records."""
-        unsigned = np.ascontiguousarray(steps).view(np.uint64)
-        lengths = _varint_lengths(unsigned)
-        time_bytes = _bytes_of(times.astype("<f8", copy=False), 8)
-        if isinstance(lengths, int):
-            self._fill_heads(slice(None), lengths, unsigned, time_bytes)
-        else:
-            for length in np.flatnonzero(np.bincount(lengths)).tolist():
-                chosen = np.flatnonzero(lengths == length)
-                self._fill_heads(chosen, length, unsigned[chosen], time_bytes[chosen])
-        self._fill_ends(_bytes_of(values.astype("<f4", copy=False), 4))
-        return self._cut_out(lengths)
+        stamps = np.ascontiguousarray(times, "<f8").view("<u8")
+        for length, chosen in self._by_step_length:
+            self._fill_heads(chosen, length, self._steps[chosen], stamps[chosen])
+        self._fill_ends(np.ascontiguousarray(values, "<f4").view("<u4"))
+        return self._cut_out()
 
-    def _fill_heads(self, chosen: "slice | NDArray[np.intp]", step_length: int, steps: NDArray[np.uint64], times: Bytes) -> None:
+    def _fill_heads(self, chosen: Chosen, step_length: int, steps: Numbers, stamps: Numbers) -> None:
         """Write the heads of the rows whose steps are of one length, and follow with their CRCs."""
-        tables, matrix = _tables(), self._matrix
+        tables, matrix, head = _tables(), self._matrix, self._head
         tails = self._tails if isinstance(self._tails, int) else self._tails[chosen]
         before = _TIME_BYTES + _field(step_length)  # how many bytes of the payload come before the tail
-        start = _HEAD - before - HEADER_BYTES
-        varints = _varints(steps, step_length)
-        matrix[chosen, start : start + HEADER_BYTES] = tables.headers[tails + before]
-        matrix[chosen, start + HEADER_BYTES] = _WALL_TIME
-        matrix[chosen, start + HEADER_BYTES + 1 : start + HEADER_BYTES + _TIME_BYTES] = times
-        crcs = self._crcs[chosen] ^ tables.zeros[tails + before] ^ tables.changes[tails + before - 1, _WALL_TIME]
-        changes = tables.from_tail(tails)
-        for index in range(times.shape[1]):
-            crcs ^= changes(before - 2 - index, times[:, index])
+        start = head - before
+        times, varints = stamps.view(np.uint8).reshape(-1, 8), _varints(steps, step_length)
+        _cells(matrix, start - HEADER_BYTES, HEADER_BYTES)[chosen] = tables.headers[tails + before]
+        matrix[chosen, start] = _WALL_TIME
+        _cells(matrix, start + 1, 8)[chosen] = stamps.view("V8")
+        columns = _Columns(before, [(before - 1, _WALL_TIME)])
+        columns.add(before - 2, times, -(-_differing_bits(stamps) // 8))
         if step_length:
-            matrix[chosen, _HEAD - step_length - 1] = _STEP
-            matrix[chosen, _HEAD - step_length : _HEAD] = varints
-            crcs ^= tables.changes[tails + step_length, _STEP]
-        for index in range(step_length):
-            crcs ^= changes(step_length - 1 - index, varints[:, index])
-        self._crcs[chosen] = crcs
+            matrix[chosen, head - step_length - 1] = _STEP
+            _cells(matrix, head - step_length, step_length)[chosen] = varints.view(f"V{step_length}")[:, 0]
+            columns.same.append((step_length, _STEP))
+            columns.add(step_length - 1, varints, -(-_differing_bits(steps) // 7))
+        self._crcs[chosen] ^= tables.crcs_of_heads(columns, tails)
 
-    def _fill_ends(self, values: Bytes) -> None:
+    def _fill_ends(self, values: Words) -> None:
         """Write the values and the CRCs that are then complete."""
+        content = values.view(np.uint8).reshape(-1, _VALUE_BYTES)
         for index in range(_VALUE_BYTES):
-            self._crcs ^= _tables().changes[_VALUE_BYTES - 1 - index][values[:, index]]
-        ends = np.concatenate((values, _bytes_of(_masked(self._crcs).astype("<u4", copy=False), FOOTER_BYTES)), axis=1)
+            self._crcs ^= _tables().changes[_VALUE_BYTES - 1 - index].take(content[:, index])
+        ends = (_masked(self._crcs).astype("<u8") << np.uint64(32) | values).view(f"V{_VALUE_BYTES + FOOTER_BYTES}")
         count, width = self._matrix.shape
         if isinstance(self._tails, int):
-            self._matrix[:, -ends.shape[1] :] = ends
+            _cells(self._matrix, width - ends.itemsize, ends.itemsize)[:] = ends
         else:
-            size = ends.shape[1]
-            windows = np.ndarray((self._matrix.size - size + 1,), f"V{size}", self._matrix, strides=(1,))  # one begins at each byte
-            windows[np.arange(count) * width + _HEAD + self._tails - _VALUE_BYTES] = ends.view(f"V{size}")[:, 0]
+            _windows(self._matrix, ends.itemsize)[np.arange(count) * width + self._head + self._tails - _VALUE_BYTES] = ends
 
-    def _cut_out(self, step_lengths: "Counts | int") -> bytes:
+    def _cut_out(self) -> bytes:
         """Return what belongs to the records, without what is before and behind them in their rows."""
-        matrix, begins = self._matrix, 0
-        if isinstance(step_lengths, int):
-            begins = _start(step_lengths)
-            matrix = matrix[:, begins:]
-            if isinstance(self._tails, int):
-                return bytes(matrix.tobytes())
-        columns = np.arange(begins, self._matrix.shape[1])
-        inside = columns < np.broadcast_to(self._tails + _HEAD + FOOTER_BYTES, len(matrix))[:, None]
-        if not isinstance(step_lengths, int):
-            inside &= columns >= (_start(1) + 1 - step_lengths + (step_lengths == 0))[:, None]
-        return bytes(matrix[inside].tobytes())
+        matrix, (shortest, *longer) = self._matrix, self._by_step_length
+        if not longer and isinstance(self._tails, int):
+            return bytes(matrix.tobytes())
+        heads = np.full(len(matrix), _head(shortest[0]))
+        for length, chosen in longer:
+            heads[chosen] = _head(length)
+        ends = np.cumsum(heads + self._tails + FOOTER_BYTES)
+        begins = ends - self._tails - FOOTER_BYTES  # of tails
+        content = scratch((int(ends[-1]) + matrix.shape[1],), np.uint8)
+        rest = matrix.shape[1] - self._head
+        # In the order of rows: what shorter ones have too much is overwritten by the next.
+        _windows(content, rest)[begins] = _cells(matrix, self._head, rest)
+        for length, chosen in self._by_step_length:
+            head = _head(length)
+            _windows(content, head)[begins[chosen] - head] = _cells(matrix, self._head - head, head)[chosen]
+        return bytes(content[: ends[-1]].tobytes())
 
 
 def _field(step_length: int) -> int:
@@ -215,34 +218,74 @@ def _field(step_length: int) -> int:
     return step_length + 1 if step_length else 0
 
 
-def _start(step_length: int) -> int:
-    """Return the column at which a record begins."""
-    return _HEAD - HEADER_BYTES - _TIME_BYTES - _field(step_length)
+def _head(step_length: int) -> int:
+    """Return how many bytes of a record come before its tail."""
+    return HEADER_BYTES + _TIME_BYTES + _field(step_length)
 
 
-def _varint_lengths(steps: NDArray[np.uint64]) -> Counts | int:
-    """Return how many bytes the varint of each step has, or of all of them; 0 for a step of 0, which is left out."""
+def _chosen_rows(rows: Bytes, numbers: NDArray[np.intp]) -> Bytes:
+    """Return a row for each of the numbers."""
+    chosen: Bytes = scratch((len(numbers), rows.shape[1]), np.uint8)
+    if len(rows) > len(numbers):
+        chosen[...] = rows[numbers]
+    else:  # faster, but it makes a copy of all rows
+        rows.take(numbers, axis=0, out=chosen, mode="wrap")  # in mode "raise" it would make a copy of the chosen ones, too
+    return chosen
+
+
+def _cells(matrix: Bytes, column: int, width: int) -> NDArray[np.void]:
+    """Return so many bytes of each row, from that column on, as one item. What is of that many bytes can be written there at once."""
+    return np.ndarray((len(matrix),), f"V{width}", matrix, offset=column, strides=(matrix.shape[1],))
+
+
+def _windows(content: Bytes, width: int) -> NDArray[np.void]:
+    """Return so many bytes from each place on as one item."""
+    return np.ndarray((content.size - width + 1,), f"V{width}", content, strides=(1,))
+
+
+def _by_step_length(steps: Numbers) -> list[tuple[int, Chosen]]:
+    """Return how long varints of steps are, ascending, each with the rows where they are; 0 for a step of 0, which is left out."""
     shortest, longest = ((int(bound).bit_length() + 6) // 7 for bound in (steps.min(), steps.max()))
     if shortest == longest:
-        return shortest
-    return np.where(steps == 0, 0, np.searchsorted(_VARINT_LIMITS, steps, side="right") + 1)
+        return [(longest, slice(None))]
+    lengths = np.where(steps == 0, 0, np.searchsorted(_VARINT_LIMITS, steps, side="right") + 1)
+    return [(length, np.flatnonzero(lengths == length)) for length in np.flatnonzero(np.bincount(lengths)).tolist()]
 
 
-def _varints(steps: NDArray[np.uint64], length: int) -> Bytes:
+def _varints(steps: Numbers, length: int) -> Bytes:
     """Return the varints of numbers that all have varints of that length."""
-    shifts = (np.arange(length, dtype=np.uint64) * np.uint64(7))[None, :]
-    groups = ((steps[:, None] >> shifts) & np.uint64(0x7F)).astype(np.uint8)
-    groups[:, :-1] |= 0x80
-    return groups
+    varints = np.empty((len(steps), length), np.uint8)
+    for index in range(length):
+        varints[:, index] = steps >> np.uint64(7 * index) | np.uint64(0x80)  # what is above eight bits is cut off
+    varints[:, length - 1 :] &= 0x7F
+    return varints
 
 
-def _bytes_of(column: "NDArray[np.float64] | NDArray[np.float32] | NDArray[np.uint32]", width: int) -> Bytes:
-    return np.ascontiguousarray(column).view(np.uint8).reshape(-1, width)
+def _differing_bits(numbers: Numbers) -> int:
+    """Return up to which bit numbers differ; those above are the same in the least and the greatest, and so in all."""
+    return (int(numbers.min()) ^ int(numbers.max())).bit_length()
 
 
 def _masked(crcs: Words) -> Words:
     rotated = (crcs >> np.uint32(15)) | (crcs << np.uint32(17))
     return rotated + np.uint32(MASK_DELTA)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The ``count`` bytes that payloads have before their tails, each with its distance: ``same`` in all rows, or ``differing``."""
+
+    count: int
+    same: list[tuple[int, int]]
+    differing: list[tuple[int, Bytes]] = field(default_factory=list)
+
+    def add(self, places: int, content: Bytes, differing: int) -> None:
+        """Add columns that lie one behind the other, the first so many places before the tail. Only so many of them differ."""
+        for index in range(content.shape[1]):
+            if index < differing:
+                self.differing.append((places - index, content[:, index]))
+            else:
+                self.same.append((places - index, int(content[0, index])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,15 +295,23 @@ class _Tables:
 
     changes: Words
     zeros: Words
-    headers: Bytes
+    headers: NDArray[np.void]
 
-    def from_tail(self, tails: "Counts | int") -> "Callable[[int, Bytes], Words]":
-        """Return what says of a column of bytes, so many places before tails of these lengths, what they change."""
+    def crcs_of_heads(self, columns: "_Columns", tails: "Counts | int") -> Words:
+        """Return the CRCs of payloads in which the tails, of these lengths, are zeros; one CRC for all where nothing differs."""
+        lengths = tails if isinstance(tails, int) else np.arange(tails.max() + 1)
+        crcs: Words = np.atleast_1d(self.zeros[lengths + columns.count])
+        for places, byte in columns.same:
+            crcs = crcs ^ self.changes[lengths + places, byte]
         if isinstance(tails, int):
             nearest = self.changes[tails:]
-            return lambda places, content: nearest[places][content]
-        flat, bases = self.changes.reshape(-1), tails * 256
-        return lambda places, content: flat[places * 256 :][bases + content]
+            for places, content in columns.differing:
+                crcs = crcs ^ nearest[places].take(content)
+            return crcs
+        crcs, flat, bases = crcs.take(tails), self.changes.reshape(-1), tails * 256
+        for places, content in columns.differing:
+            crcs = crcs ^ flat[places * 256 :].take(bases + content)
+        return crcs
 
 
 @lru_cache(maxsize=1)
@@ -275,5 +326,5 @@ def _tables() -> _Tables:
         nearer = changes[distance - 1]
         changes[distance] = table[nearer & np.uint32(0xFF)] ^ (nearer >> np.uint32(8))
     zeros = np.array([google_crc32c.value(bytes(length)) for length in range(longest + 1)], np.uint32)
-    headers = np.frombuffer(b"".join(map(header, range(longest + 1))), np.uint8).reshape(-1, HEADER_BYTES)
+    headers = np.frombuffer(b"".join(map(header, range(longest + 1))), f"V{HEADER_BYTES}")
     return _Tables(changes, zeros, headers)

@@ -66,7 +66,8 @@ def histogram_proto(values: NDArray[Any]) -> HistogramProto:
     counts = np.zeros(len(limits), np.intp)
     lowest, highest, total, squares = np.inf, -np.inf, 0.0, 0.0
     with np.errstate(all="ignore"):
-        for chunk in np.array_split(values, -(-values.size // _CHUNK)):
+        for start in range(0, values.size, _CHUNK):
+            chunk = values[start : start + _CHUNK]
             doubles = scratch(chunk.shape, np.float64)
             doubles[...] = chunk
             numbers = chunk if chunk.dtype == np.float32 else doubles
@@ -94,8 +95,9 @@ def _added(total: float, doubles: NDArray[np.float64]) -> float:
 def _merged(limits: NDArray[np.float64], counts: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Keep the buckets that are used, and of each run of empty ones the last."""
     used = counts > 0
-    followed_by_used = np.append(used[1:], True)
-    kept = used | followed_by_used
+    kept = used.copy()
+    kept[:-1] |= used[1:]
+    kept[-1] = True
     return limits[kept], counts[kept]
 
 

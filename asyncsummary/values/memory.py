@@ -4,6 +4,7 @@ Large arrays that come and go are given back to the operating system each time, 
 4 KiB: ten times what it takes to copy into it, in the thread of the event loop. So a few blocks are kept, of the sizes that are in use.
 """
 
+import itertools
 from math import prod
 from typing import Any
 
@@ -83,6 +84,14 @@ def copied(array: NDArray[Any]) -> NDArray[Any]:
 def scratch(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """Return a contiguous array, with anything in it, for what is needed only for a moment."""
     return _empty(shape, np.dtype(dtype), _scratch)
+
+
+def scratches(count: int, *dtypes: DTypeLike) -> list[NDArray[Any]]:
+    """Return such an array of each of the types, all in one block. Types with larger items come first, so that all are aligned."""
+    sizes = [count * np.dtype(dtype).itemsize for dtype in dtypes]
+    ends = itertools.accumulate(sizes)
+    memory = scratch((sum(sizes),), np.uint8)
+    return [memory[end - size : end].view(dtype) for size, end, dtype in zip(sizes, ends, dtypes, strict=True)]
 
 
 def _empty(shape: tuple[int, ...], dtype: np.dtype[Any], spare: Spare) -> NDArray[Any]:

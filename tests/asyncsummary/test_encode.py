@@ -24,6 +24,23 @@ times = st.one_of(st.floats(1.6e9, 2.0e9), st.floats(allow_nan=False), st.just(0
 rows = st.tuples(st.integers(0, len(TAGS) - 1), steps, values, times)
 
 
+@st.composite
+def rows_alike(draw: st.DrawFn) -> list[tuple[int, int, float, float]]:
+    """As of one run: few tags, steps that have their upper bits in common, and times, too."""
+    tags = st.sampled_from(draw(st.lists(st.integers(0, len(TAGS) - 1), min_size=1, max_size=3)))
+    first, bits = draw(steps), draw(st.integers(0, 30))
+    begun, rounding = draw(st.floats(1.6e9, 2.0e9)), draw(st.integers(0, 52))
+    return [
+        (
+            draw(tags),
+            first ^ draw(st.integers(0, (1 << bits) - 1)),
+            draw(values),
+            math.ldexp(math.floor(math.ldexp(time, rounding)), -rounding),
+        )
+        for time in draw(st.lists(st.floats(begun, begun + draw(st.floats(0, 100))), min_size=1, max_size=30))
+    ]
+
+
 def encode(batch: Batch, tags: list[bytes]) -> bytes:
     return Encoder(tags).encode(batch, [])
 
@@ -46,6 +63,28 @@ def test_fast_path_equals_protobuf(found: list[tuple[int, int, float, float]]) -
     batch = batch_of(found)
     with mock.patch.object(encoding, "FEW", 0):
         assert b"".join(by_protobuf(batch)) == encode(batch, TAGS)
+
+
+@given(rows_alike())
+def test_rows_that_are_alike(found: list[tuple[int, int, float, float]]) -> None:
+    """What all rows have in common is looked up once."""
+    batch = batch_of(found)
+    with mock.patch.object(encoding, "FEW", 0):
+        assert b"".join(by_protobuf(batch)) == encode(batch, TAGS)
+
+
+@pytest.mark.parametrize("tags", [[8, 9], [1, 8, 3], range(10)], ids=["of one length", "of three lengths", "all"])
+@pytest.mark.parametrize("first", [0, 1000, 16380, 2**62])
+def test_a_piece_of_a_large_batch(tags: list[int], first: int) -> None:
+    """Thousands of rows, with steps of one length or several."""
+    random = np.random.default_rng(first)
+    count = 3000
+    chosen = random.choice(np.array(tags, np.int32), count)
+    times = 1.8e9 + np.cumsum(random.random(count) / 1000)
+    batch = Batch(chosen, first + np.arange(count) // 7, random.standard_normal(count, np.float32), times)
+    encoder = Encoder(TAGS)
+    for _ in range(2):  # then in memory that was used before
+        assert b"".join(by_protobuf(batch)) == encoder.encode(batch, [])
 
 
 @given(st.lists(rows, max_size=60), st.lists(st.tuples(st.integers(0, 60), st.binary(max_size=30)), max_size=5))

@@ -54,18 +54,40 @@ def test_around_each_limit(towards: float | None, dtype: type[np.floating]) -> N
         assert counted(np.array([number], dtype)) == searched(np.array([number]))
 
 
-@pytest.mark.parametrize(("dtype", "unsigned", "rest"), [(np.float64, np.uint64, (1 << 48) - 1), (np.float32, np.uint32, (1 << 16) - 1)])
-def test_the_edges_of_each_cell(dtype: type[np.floating], unsigned: type[np.unsignedinteger], rest: int) -> None:
-    """All numbers whose top 16 bits are the same go one way, so the first and the last of them, and what is beside them, tell."""
-    tops = np.arange(1 << 16, dtype=unsigned) * unsigned(rest + 1)
-    cells = np.stack([(tops | unsigned(low)).view(dtype) for low in (0, 1, rest // 2, rest - 1, rest)], axis=1)
-    exponents = {np.float64: 2047, np.float32: 255}[dtype]
-    fractions = (1 << 15) // (exponents + 1)
-    finite = cells[np.isfinite(cells).all(axis=1)]
-    assert len(finite) == 2 * exponents * fractions
-    assert agree(finite.reshape(-1))
-    buckets = np.minimum(np.searchsorted(limits_of_buckets(), finite.astype(np.float64), side="right"), 1550)
+def ends_of_cells() -> NDArray[np.float32]:
+    """Return the first and the last finite float of those that have their top 18 bits in common, in two columns."""
+    tops = np.arange(1 << 18, dtype=np.uint32) << 14
+    ends = np.stack([tops, tops | np.uint32((1 << 14) - 1)], axis=1).view(np.float32)
+    finite = ends[np.isfinite(ends).all(axis=1)]
+    assert len(finite) == 2 * 255 * (1 << 9)
+    return finite
+
+
+def test_the_ends_of_each_cell() -> None:
+    """Floats of a cell go one way, so the first and the last of them, and what is beside them, tell. At most one limit is between them."""
+    ends = ends_of_cells()
+    with np.errstate(over="ignore"):
+        beside = np.concatenate([ends, np.nextafter(ends, np.float32(np.inf)), np.nextafter(ends, np.float32(-np.inf))])
+    assert agree(beside[np.isfinite(beside)])
+    buckets = np.minimum(np.searchsorted(limits_of_buckets(), ends.astype(np.float64), side="right"), 1550)
     assert (np.ptp(buckets, axis=1) <= 1).all()
+
+
+@pytest.mark.parametrize("towards", [-np.inf, np.inf])
+def test_doubles_that_round_to_the_ends_of_each_cell(towards: float) -> None:
+    """Up to half of a float's step beyond: those just before the middle, at it, and just behind it."""
+    ends = ends_of_cells().reshape(-1)
+    with np.errstate(over="ignore"):
+        middle = (ends.astype(np.float64) + np.nextafter(ends, np.float32(towards))) / 2
+    doubles = np.concatenate([middle, np.nextafter(middle, -np.inf), np.nextafter(middle, np.inf)])
+    assert agree(doubles[np.isfinite(doubles)])
+
+
+def test_limits_between_a_float_and_the_next() -> None:
+    """Where a limit is so near to the end of a cell that doubles on its other side are rounded into the cell."""
+    limits = limits_of_buckets()[1:-1]
+    near = np.concatenate([limits, np.nextafter(limits, -np.inf), np.nextafter(limits, np.inf), limits * (1 + 2e-8), limits * (1 - 2e-8)])
+    assert all(counted(np.array([number])) == searched(np.array([number])) for number in near)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from asyncsummary.values import memory
-from asyncsummary.values.memory import COPIES_BYTES, MOST_SIZES, SMALLEST, Spare, copied, scratch
+from asyncsummary.values.memory import COPIES_BYTES, MOST_SIZES, SMALLEST, Spare, copied, scratch, scratches
 
 LARGE = np.arange(100_000, dtype=np.float32)
 
@@ -155,3 +155,17 @@ def test_threads() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 1001, 100_001])
+def test_several_in_one_block(count: int) -> None:
+    """Each of its type, aligned, and apart from the others."""
+    dtypes = [np.float64, np.uint32, np.uint16, np.uint8]
+    arrays = scratches(count, *dtypes)
+    for number, (array, dtype) in enumerate(zip(arrays, dtypes, strict=True)):
+        assert array.dtype == np.dtype(dtype)
+        assert array.shape == (count,)
+        assert array.flags.aligned
+        assert array.flags.c_contiguous
+        array[...] = number
+    assert [set(array.tolist()) for array in arrays] == [{number} if count else set() for number in range(len(dtypes))]
