@@ -7,7 +7,7 @@ Whatever else is written comes as an Event, serialised or still to be, and keeps
 import itertools
 import struct
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,26 @@ pack_row = struct.Struct("=qdfi").pack
 raises ``struct.error`` or OverflowError, and so does a step that is no integer; infinities and NaNs are values like others."""
 ROW_BYTES = 24
 ROW = np.dtype([("step", "=i8"), ("time", "=f8"), ("value", "=f4"), ("tag", "=i4")])
+
+_pack_head = struct.Struct("=qd").pack
+
+
+class RowsPacker:
+    """Makes rows of scalars of certain tags at one step, together: the same as ``pack_row``, in a fraction of the time."""
+
+    __slots__ = ("_fields", "_pack")
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self._pack = struct.Struct("=" + "16sfi" * len(numbers)).pack
+        self._fields: list[Any] = [None] * (3 * len(numbers))
+        self._fields[2::3] = numbers
+
+    def __call__(self, step: Any, wall_time: float, values: Collection[Any]) -> bytes:
+        """Return a row for each value. Raises what ``pack_row`` does, and ValueError if there are more or fewer values than tags."""
+        fields = self._fields.copy()
+        fields[::3] = [_pack_head(step, wall_time)] * len(values)
+        fields[1::3] = values
+        return self._pack(*fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
-"""When is a scalar accepted without asking anything more? While its writer's lane is open, in the thread and event loop of the writer."""
+"""When are scalars accepted without asking anything more? While its writer's lane is open, in the thread and event loop of the writer."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
+
+from asyncsummary.columns import RowsPacker
 
 PLAIN_TYPES: frozenset[type] = frozenset({float, int, np.float64, np.float32})
 """Values of just these types are float32 or out of its range; a bool is none of them."""
@@ -23,21 +25,26 @@ class _Closed:
 
 _NO_THREAD = 0  # no thread has this number
 
+MOST_PACKED = 1 << 16
+"""How many tags all packers have together at the most; before there are more, all packers are forgotten."""
+
 
 class Lane:
     """The numbers of tags that were accepted before, by scope (and family, if there is one) and name; and where rows may be appended now.
 
-    ``FileWriterHandle.scalar`` appends them.
+    ``FileWriterHandle.scalar`` appends them, and ``scalars`` those that ``packers`` make, by scope, family, and the names of a call.
 
     A tag is let in here when ``queue`` has counted one scalar of it, so that the queue knows of its size. Values must be of one of just
     these ``types``.
     """
 
-    __slots__ = ("is_running", "numbers", "queue", "thread", "types")
+    __slots__ = ("_packed", "is_running", "numbers", "packers", "queue", "thread", "types")
 
     def __init__(self) -> None:
         self.types = PLAIN_TYPES
         self.numbers: dict[str | tuple[str, str], dict[str, int]] = {}
+        self.packers: dict[tuple[str, object, tuple[str, ...]], RowsPacker | None] = {}
+        self._packed = 0
         self.queue: OpenRows = _Closed()
         self.thread = _NO_THREAD
         self.is_running: Callable[[], bool] = bool
@@ -59,3 +66,17 @@ class Lane:
     def learn(self, scope: str, family: str | None, numbers: Mapping[str, int]) -> None:
         """Let tags in, each by the name that it was given in that scope and family."""
         self.numbers.setdefault(scope if family is None else (scope, family), {}).update(numbers)
+
+    def learn_together(self, scope: str, family: str | None, numbers: Mapping[str, int]) -> None:
+        """Let calls with just these tags, in this order, take the short way, if it is the second one: others may never come again."""
+        key = (scope, family, tuple(numbers))
+        if len(numbers) > MOST_PACKED or self.packers.get(key) is not None:
+            return
+        if key in self.packers:
+            self.packers[key] = RowsPacker(list(numbers.values()))
+            return
+        if self._packed + len(numbers) > MOST_PACKED:
+            self.packers.clear()
+            self._packed = 0
+        self.packers[key] = None
+        self._packed += len(numbers)

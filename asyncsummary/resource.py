@@ -85,20 +85,22 @@ class WriterResource:
         at = current_step() if step is None else as_step(step, next(iter(values), None))
         known = self.lane.known(scope, family)
         sizes = self._tags.sizes
-        new: dict[str, int] = {}
+        numbers: dict[str, int] = {}
         rows = []
         size = 0
         for name, value in values.items():
             number = known.get(name)
             if number is None:
-                number = new[name] = self._tags.number(name, family, scope)
+                number = self._tags.number(name, family, scope)
+            numbers[name] = number
             if type(value) is not float or not -LARGEST <= value <= LARGEST:
                 value = scalar_value(value, self._tags.names[number])
             rows.append(pack_row(at, wall_time, value, number))
             size += sizes[number]
         accepted = await self._accept_rows(pipeline, b"".join(rows), len(rows), size)
-        if new and accepted:
-            self.lane.learn(scope, family, new)
+        if accepted:
+            self.lane.learn(scope, family, numbers)
+            self.lane.learn_together(scope, family, numbers)
         return accepted
 
     async def scalar_series(self, name: Any, values: Any, steps: Any, wall_times: Any, family: Any) -> bool:

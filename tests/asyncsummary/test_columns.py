@@ -1,11 +1,14 @@
 """Columns: what is gathered comes out, with the events in their places."""
 
+import struct
 import weakref
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncsummary.columns import Batch, Columns, Deferred, Payload, Upload, event_size, pack_row, scalar_size
+from asyncsummary.columns import Batch, Columns, Deferred, Payload, RowsPacker, Upload, event_size, pack_row, rows_of, scalar_size
 
 
 def gathered(kinds: str) -> Columns:
@@ -72,3 +75,22 @@ def test_only_uploads() -> None:
     held = weakref.ref(batch.steps)
     del batch
     assert held() is None
+
+
+def test_rows_made_together() -> None:
+    """Are those of one scalar after the other; what cannot be packed raises the same."""
+    numbers, values = [5, 0, 2**31 - 1], [0.5, np.float32(-0.0), 10**6]
+    pack = RowsPacker(numbers)
+    for step in (0, -(2**63), 2**63 - 1, np.int32(7)):
+        expected = b"".join(pack_row(step, 1.5, value, number) for value, number in zip(values, numbers, strict=True))
+        assert pack(step, 1.5, values) == expected
+        assert len(rows_of(expected)) == 3
+    for at, bad, error in ((2**63, values, struct.error), (1.0, values, struct.error), (1, [1.0, 1e39, 1.0], OverflowError)):
+        with pytest.raises(error):
+            pack(at, 1.5, bad)
+        with pytest.raises(error):
+            b"".join(pack_row(at, 1.5, value, number) for value, number in zip(bad, numbers, strict=True))
+    for count in (2, 4):
+        with pytest.raises(ValueError, match="size"):
+            pack(1, 1.5, [1.0] * count)
+    assert pack(1, 1.5, values) == pack(1, 1.5, values)
