@@ -40,8 +40,9 @@ class RowsPacker:
 
     def __call__(self, step: Any, wall_time: float, values: Collection[Any]) -> bytes:
         """Return a row for each value. Raises what ``pack_row`` does, and ValueError if there are more or fewer values than tags."""
-        fields = self._fields.copy()
-        fields[::3] = [_pack_head(step, wall_time)] * len(values)
+        head = _pack_head(step, wall_time)
+        fields = self._fields  # the same list each time: it is filled and read without anything in between
+        fields[::3] = [head] * len(values)
         fields[1::3] = values
         return self._pack(*fields)
 

@@ -54,17 +54,16 @@ class FileWriterHandle(SummaryWriter):
     async def scalars(self, values: Mapping[str, Any], step: SupportsIndex | None = None, family: str | None = None) -> bool:
         wall_time = _wall_time()
         lane = self._lane
-        if type(values) is dict and _thread() == lane.thread and lane.is_running():
+        if type(values) is dict and lane.types.issuperset(map(type, values.values())) and _thread() == lane.thread and lane.is_running():
             try:
-                numbers = values.values()
-                pack = lane.packers[_name_scope(), family, tuple(values)] if lane.types.issuperset(map(type, numbers)) else None
-                new = b"" if pack is None else pack(current_step() if step is None else step, wall_time, numbers)
+                pack = lane.packers[_name_scope(), family, tuple(values)]
+                new = pack(current_step() if step is None else step, wall_time, values.values())
             except Exception:  # as above
                 pass
             else:
                 queue = lane.queue
                 rows = queue.rows
-                if new and len(rows) + len(new) <= queue.open_until:
+                if len(rows) + len(new) <= queue.open_until:
                     rows += new
                     return True
         return await self._resource.scalars(values, step, family)

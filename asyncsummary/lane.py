@@ -38,13 +38,14 @@ class Lane:
     these ``types``.
     """
 
-    __slots__ = ("_packed", "is_running", "numbers", "packers", "queue", "thread", "types")
+    __slots__ = ("_met", "_met_tags", "is_running", "numbers", "packers", "queue", "thread", "types")
 
     def __init__(self) -> None:
         self.types = PLAIN_TYPES
         self.numbers: dict[str | tuple[str, str], dict[str, int]] = {}
-        self.packers: dict[tuple[str, object, tuple[str, ...]], RowsPacker | None] = {}
-        self._packed = 0
+        self.packers: dict[tuple[str, object, tuple[str, ...]], RowsPacker] = {}
+        self._met: set[tuple[str, object, tuple[str, ...]]] = set()
+        self._met_tags = 0
         self.queue: OpenRows = _Closed()
         self.thread = _NO_THREAD
         self.is_running: Callable[[], bool] = bool
@@ -70,13 +71,14 @@ class Lane:
     def learn_together(self, scope: str, family: str | None, numbers: Mapping[str, int]) -> None:
         """Let calls with just these tags, in this order, take the short way, if it is the second one: others may never come again."""
         key = (scope, family, tuple(numbers))
-        if len(numbers) > MOST_PACKED or self.packers.get(key) is not None:
+        if not 0 < len(numbers) <= MOST_PACKED or key in self.packers:
             return
-        if key in self.packers:
+        if key in self._met:
             self.packers[key] = RowsPacker(list(numbers.values()))
             return
-        if self._packed + len(numbers) > MOST_PACKED:
+        if self._met_tags + len(numbers) > MOST_PACKED:
             self.packers.clear()
-            self._packed = 0
-        self.packers[key] = None
-        self._packed += len(numbers)
+            self._met.clear()
+            self._met_tags = 0
+        self._met.add(key)
+        self._met_tags += len(numbers)

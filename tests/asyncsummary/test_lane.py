@@ -4,6 +4,7 @@ import asyncio
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,13 @@ from tests.support.writing import Bench
 
 keys = st.sampled_from(["loss", "a b", "a_b", "/x", "", "é", 3, None, b"loss", ("loss",)])
 calls = st.tuples(st.dictionaries(keys, numbers, max_size=4), steps, families, scopes)
+few_tags = st.sampled_from(["a", "b", "ab", "ba"])
+calls_of_few_tags = st.tuples(
+    few_tags.flatmap(lambda tags: st.tuples(*[numbers] * len(tags)).map(lambda values: dict(zip(tags, values, strict=True)))),
+    st.one_of(st.integers(0, 9), steps),
+    st.sampled_from([None, None, "fam"]),
+    scopes,
+)
 plain_calls = st.tuples(st.dictionaries(st.sampled_from("abc"), st.floats(width=32), max_size=3), st.integers(0, 9), st.none(), st.just(""))
 
 
@@ -36,8 +44,8 @@ async def outcomes(writer: FileWriterHandle, made: list[tuple[Any, ...]]) -> lis
     return found
 
 
-def played(made: list[tuple[Any, ...]], *, use_lane: bool, **limits: Any) -> tuple[list[object], str, int, int]:
-    """Make the calls three times, so that the third time all are known; return what came of it."""
+def played(made: list[tuple[Any, ...]], *, use_lane: bool, times: int = 3, **limits: Any) -> tuple[list[object], str, int, int]:
+    """Make the calls so many times: the third time all are known. Return what came of it."""
 
     async def play() -> tuple[list[object], str, int, int]:
         bench = Bench()
@@ -46,7 +54,7 @@ def played(made: list[tuple[Any, ...]], *, use_lane: bool, **limits: Any) -> tup
             writer._lane = writer._resource.lane = Deaf()
         summary.set_step(11)
         async with writer:
-            found = [outcome for _ in range(3) for outcome in await outcomes(writer, made)]
+            found = [outcome for _ in range(times) for outcome in await outcomes(writer, made)]
             stats = writer.stats
         return found, repr(bench.scalars()), stats.accepted, stats.dropped  # repr, since NaN is not equal to itself
 
@@ -61,10 +69,42 @@ def test_both_ways_do_the_same(made: list[tuple[Any, ...]]) -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(few_tags, st.sampled_from([None, "fam"]), scopes), max_size=4), st.lists(calls_of_few_tags, max_size=8))
+def test_known_tags_with_any_values(known: list[tuple[str, str | None, str]], made: list[tuple[Any, ...]]) -> None:
+    """The same, after calls of such tags that made them known."""
+    warm = [(dict.fromkeys(tags, 0.5), step, family, scope) for tags, family, scope in known for step in range(2)]
+    assert played(warm + made, use_lane=True, times=1) == played(warm + made, use_lane=False, times=1)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        True,
+        np.bool_(True),
+        "1",
+        None,
+        10**400,
+        1e39,
+        np.float64(1e39),
+        np.array(1e39),
+        np.array([1.5, 2.0]),
+        np.float16(0.5),
+        np.int64(3),
+        7,
+    ],
+    ids=repr,
+)
+def test_known_tags_with_this_value(value: Any) -> None:
+    """What struct would pack, and we do not, or the other way round."""
+    made = [({"a": 0.5, "b": 0.5}, step, None, "") for step in range(3)] + [({"a": 0.5, "b": value}, 3, None, "")]
+    assert played(made, use_lane=True, times=1) == played(made, use_lane=False, times=1)
+
+
+@settings(max_examples=60, deadline=None)
 @given(st.lists(plain_calls, max_size=12), st.integers(1, 20))
 def test_limits_hold(made: list[tuple[Any, ...]], limit: int) -> None:
     """Of a call all is accepted or nothing, to the same bounds of the queue."""
-    few = {"summaries": limit, "overflow": Overflow.DROP_NEWEST}
+    few: dict[str, Any] = {"summaries": limit, "overflow": Overflow.DROP_NEWEST}
     assert played(made, use_lane=True, **few) == played(made, use_lane=False, **few)
 
 
@@ -113,17 +153,25 @@ def test_packers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     learn(*"abcde")
     learn(*"fgh")
-    assert [key[2] for key, packer in lane.packers.items() if packer] == [tuple("abcde"), tuple("fgh")]
+    assert [names for _, _, names in lane.packers] == [tuple("abcde"), tuple("fgh")]
     learn(*"abcde")
     learn(*"ijk")
-    assert [key[2] for key, packer in lane.packers.items() if packer] == [tuple("ijk")]
+    assert [names for _, _, names in lane.packers] == [tuple("ijk")]
     learn(*"abcdefghijklm")
     learn(*"lmnopqr")
-    assert [key[2] for key, packer in lane.packers.items() if packer] == [tuple("ijk"), tuple("lmnopqr")]
+    assert [names for _, _, names in lane.packers] == [tuple("ijk"), tuple("lmnopqr")]
+
+
+def test_calls_of_nothing() -> None:
+    """Are always left to the resource, which knows whether the writer is open."""
+    lane = Lane()
+    for _ in range(2):
+        lane.learn_together("", None, {})
+    assert not lane.packers
 
 
 def test_the_first_call_makes_no_packer() -> None:
     """Calls whose tags never come again cost nothing but their names."""
     lane = Lane()
     lane.learn_together("", None, {"a": 0})
-    assert list(lane.packers.values()) == [None]
+    assert not lane.packers
