@@ -69,7 +69,7 @@ class StepTracker:
         if not batch.scalars:
             return Passed(batch)
         self._grow(int(batch.tags.max()) + 1)
-        is_late = batch.steps < self._highest[batch.tags]
+        is_late = batch.steps < self._highest.take(batch.tags)
         np.maximum.at(self._highest, batch.tags, batch.steps)
         if not is_late.any():
             return Passed(batch)

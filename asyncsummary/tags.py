@@ -95,7 +95,7 @@ class TagTable:
         """Return the most bytes that each of so many scalars takes in the file."""
         if len(self._size_of) < len(self.sizes):
             self._size_of = np.array(self.sizes, np.int64)
-        return self._size_of[numbers]
+        return self._size_of.take(numbers)
 
     def name(self, name: Any, family: Any, scope: str) -> str:
         """Return the tag itself. Raises as ``tag_of``."""
