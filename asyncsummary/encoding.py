@@ -10,7 +10,7 @@ from asyncsummary.encode import Encoder
 from asyncsummary.errors import InvalidSummaryError
 
 PIECE_SCALARS = 8192
-"""About a millisecond of work, then other tasks get a turn."""
+"""Less than a millisecond of work, then other tasks get a turn."""
 MOST_THREADS = min(2, os.cpu_count() or 1)
 """Pictures, histograms and the like of one batch are encoded by so many at once: numpy and zlib let other threads work meanwhile. With
 four of them the event loop waited noticeably longer for Python's lock."""

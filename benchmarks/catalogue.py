@@ -16,11 +16,13 @@ ONE_BY_ONE = Row(
     "Scalars, one `await` each",
     "20 tags to a local folder, from making the writer to its close, flush included; all with their default settings. Slow writers write "
     "fewer. *raw* is as many calls of a buffered file's `write`, with records of the same sizes: what no writer in Python can beat. "
-    "*framed* does as much and makes each record's frame, with its checksums, around a payload that is there; *awaits* are as many awaits "
-    "of a method that does nothing. TF1's FileWriter gets messages that were made before. clu takes the 20 tags of a step in one call.",
+    "*in parts* writes the same bytes by four calls for each record: length, checksum, payload, checksum, as writers of such files do. "
+    "*framed* makes each record's frame, with its checksums, around a payload that is there; *awaits* are as many awaits of a method that "
+    "does nothing. TF1's FileWriter gets messages that were made before. clu takes the 20 tags of a step in one call.",
     (
         scalars("asyncsummary", "asyncsummary", OURS, 1_000_000),
         scalars("raw", "raw", OURS, 1_000_000),
+        scalars("in parts", "parts", OURS, 1_000_000),
         scalars("framed", "framed", OURS, 1_000_000),
         scalars("awaits", "nothing", OURS, 1_000_000),
         scalars("TF1 FileWriter", "tf1", TENSORFLOW, 100_000),

@@ -40,6 +40,13 @@ def no_global_step() -> Iterator[None]:
     forget_global_step()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def old_objects_stay() -> None:
+    """What lives before a module's tests, packages above all, is not looked through after each of them: that took a third of the time."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 async def nothing_is_left() -> AsyncIterator[None]:
     """A test must end with the tasks and the threads that it began with, but for those of the event loop's own pool."""

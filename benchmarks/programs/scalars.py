@@ -77,6 +77,21 @@ def raw(options: Options) -> Figures:
     return finished(options, time.perf_counter() - begun)
 
 
+def parts(options: Options) -> Figures:
+    """The same bytes, as writers of TFRecords hand them over: length, its checksum, payload, its checksum. All parts are there already."""
+    begun = time.perf_counter()
+    with (Path(options.logdir) / "parts").open("wb") as file:
+        length, checksum = bytes(8), bytes(4)
+        for step in range(options.count // len(TAGS)):
+            payload = bytes(_RECORD_BYTES - 16 + (max(step.bit_length(), 1) + 6) // 7 * (step > 0))
+            for _ in TAGS:
+                file.write(length)
+                file.write(checksum)
+                file.write(payload)
+                file.write(checksum)
+    return finished(options, time.perf_counter() - begun)
+
+
 def framed(options: Options) -> Figures:
     """A buffered file, and the least that makes a record: the frame, with both checksums, around a payload that is there already."""
     from asyncsummary.records import FRAME_BYTES, frame
@@ -197,6 +212,7 @@ def clu(options: Options) -> Figures:
 PROGRAMS = {
     "asyncsummary": ours,
     "raw": raw,
+    "parts": parts,
     "framed": framed,
     "nothing": nothing,
     "event_file_writer": event_file_writer,

@@ -48,8 +48,11 @@ def test_program(row: Row, program: Program, tmp_path: Path) -> None:
 def test_raw_writes_as_many_bytes(tmp_path: Path) -> None:
     """The raw write is one of the same bytes: it has what ours has, without what begins and ends a file."""
     launcher, arguments = Launcher(tmp_path), {"count": 40_000, "warm": 20}
-    ours, raw = (launcher(Program("", "scalars", program, arguments=arguments))["bytes"] for program in ("asyncsummary", "raw"))
+    ours, raw, parts, framed = (
+        launcher(Program("", "scalars", program, arguments=arguments))["bytes"] for program in ("asyncsummary", "raw", "parts", "framed")
+    )
     assert 0 < 40_000 * (ours - raw) < 300
+    assert raw == parts == framed
 
 
 def test_stalls() -> None:
