@@ -5,7 +5,7 @@ One folder and one segment class serve every object storage; a storage only has 
 
 from typing import Protocol
 
-from asyncsummary_storage.errors import PreconditionFailedError, SegmentMissingError, UnsupportedError
+from asyncsummary_storage.errors import PreconditionFailedError, SegmentMissingError, TransientError, UnsupportedError
 from asyncsummary_storage.position import Position
 from asyncsummary_storage.protocols import Entry, Growth, Terms
 
@@ -95,7 +95,13 @@ class ObjectSegment:
         return end
 
     async def probe(self) -> Position:
-        return await self._store.head(self._key)
+        position = await self._store.head(self._key)
+        if not position.exists:
+            # "Not found" may mean the bucket as well, and answers to HEAD do not say. A listing does; nothing is begun anew on one word.
+            folder, slash, name = self._key.rpartition("/")
+            if name in {entry.name for entry in await self._store.entries(folder + slash)}:
+                raise TransientError(f"{self._key}: is said to be missing, and is listed")
+        return position
 
     async def read(self, start: int, stop: int) -> bytes:
         if start >= stop:

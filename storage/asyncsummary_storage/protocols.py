@@ -84,7 +84,11 @@ class Segment(Protocol):
         ...
 
     async def probe(self) -> Position:
-        """Ask the storage where the segment ends now; ``NOTHING`` if there is none."""
+        """Ask the storage where the segment ends now; ``NOTHING`` if there is none.
+
+        Raises:
+            ContainerMissingError: there is no segment because there is no bucket.
+        """
         ...
 
     async def read(self, start: int, stop: int) -> bytes:

@@ -1,0 +1,75 @@
+"""Segments that are one object each: what is made of a storage's answers."""
+
+import pytest
+
+from asyncsummary_storage import ContainerMissingError, Entry, Growth, Position, Terms, TransientError
+from asyncsummary_storage.objects import ObjectSegment
+from asyncsummary_storage.position import NOTHING
+
+
+class Store:
+    """A storage that answers as it is told to."""
+
+    terms = Terms(Growth.REWRITE)
+
+    def __init__(self, found: Position, listed: "list[Entry] | Exception") -> None:
+        self._found = found
+        self._listed = listed
+        self.asked: list[str] = []
+
+    async def head(self, key: str) -> Position:
+        self.asked.append(f"head {key}")
+        return self._found
+
+    async def entries(self, prefix: str) -> list[Entry]:
+        self.asked.append(f"entries {prefix}")
+        if isinstance(self._listed, Exception):
+            raise self._listed
+        return self._listed
+
+    async def connect(self) -> None:
+        raise NotImplementedError
+
+    async def get(self, key: str, start: int, stop: int) -> bytes:
+        raise NotImplementedError
+
+    async def put(self, key: str, content: bytes, replacing: Position) -> Position:
+        raise NotImplementedError
+
+    async def extend(self, key: str, data: bytes, at: Position) -> Position:
+        raise NotImplementedError
+
+    async def sweep(self, prefix: str, older_than_seconds: float, also_of: str | None) -> int:
+        raise NotImplementedError
+
+    async def disconnect(self) -> None:
+        raise NotImplementedError
+
+
+async def test_an_object_that_is_there() -> None:
+    """One request."""
+    store = Store(Position(3, "a"), [])
+    assert await ObjectSegment(store, "run/one", "one").probe() == Position(3, "a")
+    assert store.asked == ["head run/one"]
+
+
+@pytest.mark.parametrize(("key", "folder"), [("run/one", "run/"), ("one", "")])
+async def test_an_object_that_is_missing(key: str, folder: str) -> None:
+    """If the listing says so, too."""
+    store = Store(NOTHING, [Entry("one-more", 5)])
+    assert await ObjectSegment(store, key, "one").probe() == NOTHING
+    assert store.asked == [f"head {key}", f"entries {folder}"]
+
+
+async def test_a_bucket_that_is_missing() -> None:
+    """Is not taken for an object that is missing: what is in it may be there again."""
+    store = Store(NOTHING, ContainerMissingError("no bucket"))
+    with pytest.raises(ContainerMissingError):
+        await ObjectSegment(store, "run/one", "one").probe()
+
+
+async def test_answers_that_contradict_each_other() -> None:
+    """Are none: whoever asks tries again."""
+    store = Store(NOTHING, [Entry("one", 5)])
+    with pytest.raises(TransientError, match="run/one: is said to be missing, and is listed"):
+        await ObjectSegment(store, "run/one", "one").probe()
