@@ -35,7 +35,7 @@ class Lane:
     ``FileWriterHandle.scalar`` appends them, and ``scalars`` those that ``packers`` make, by scope, family, and the names of a call.
 
     A tag is let in here when ``queue`` has counted one scalar of it, so that the queue knows of its size. Values must be of one of just
-    these ``types``.
+    these ``types``, of which float is always one.
     """
 
     __slots__ = ("_met", "_met_tags", "is_running", "numbers", "packers", "queue", "thread", "types")
