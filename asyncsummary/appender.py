@@ -18,6 +18,7 @@ from asyncsummary import commit, header, resume, uploading
 from asyncsummary.columns import Upload
 from asyncsummary.config import ForeignWriter, WriterConfig
 from asyncsummary.errors import ForeignWriterError, OpenError
+from asyncsummary.joining import concatenated
 from asyncsummary.journal import Attempt
 from asyncsummary.looking import READ_BYTES, scanned, who_wrote
 from asyncsummary.plan import Open, Placement, place, wait_before
@@ -124,7 +125,7 @@ class Appender:
 
     async def _append(self, data: bytes, note: Callable[[Attempt], Awaitable[None]] | None) -> None:
         if self._commit is None:
-            self._place(data)
+            await self._place(data)
         for _ in range(_MOST_FENCES):
             if note is not None and self.attempt is not None:
                 await note(self.attempt)
@@ -138,9 +139,9 @@ class Appender:
                     return
                 case commit.Fenced(found):
                     await self._leave_to_others(found)
-                    self._roll(data)
+                    await self._roll(data)
                 case commit.GaveUp(SegmentFullError(), _):
-                    self._roll(data)
+                    await self._roll(data)
                 case commit.GaveUp(error, permanent):
                     self._counters.last_error = str(error)
                     raise GaveUpError(error, permanent=permanent) from error
@@ -254,7 +255,7 @@ class Appender:
         else:
             start = header.session_start(self._wall(), self._myself) if self._config.session_start else b""
             self._last_name = found.after
-            self._roll(start)
+            await self._roll(start)
         await self.append(start)
 
     async def _answered(self, request: Awaitable[_T], size: int = READ_BYTES) -> _T:
@@ -291,30 +292,29 @@ class Appender:
 
     # Appending
 
-    def _place(self, data: bytes) -> None:
+    async def _place(self, data: bytes) -> None:
         """Begin the commit of a batch, in the open segment or in the next one."""
         assert self._segment is not None, "open() comes first"
         largest = self._config.max_segment_bytes
         placement = place(Open(self._position.offset, self._appends), len(data), self._run_bytes, self._folder.terms, largest)
         if placement is Placement.ROLL or self._is_lost:
-            self._roll(data)
+            await self._roll(data)
         else:
             self._is_extended = placement is Placement.EXTEND
             self._header_bytes = 0
             self._commit = commit.Commit(data, self._position, self._retry)
 
-    def _roll(self, data: bytes) -> None:
+    async def _roll(self, data: bytes) -> None:
         """Begin the commit of a batch as the first of the next segment, together with its header: one request."""
         name = next_name(self._wall(), self._host, os.getpid(), next(_sequence), self._config.filename_suffix, self._last_name)
+        first = header.file_version(name.seconds)
+        whole = await concatenated([first, data])  # before anything is changed: this may be cancelled
         self._segment = self._folder.segment(name.name)
         self._last_name = name.name
-        self._position = NOTHING
-        self._appends = 0
-        self._last_write = None
+        self._position, self._appends, self._last_write = NOTHING, 0, None
         self._is_extended = self._is_lost = False
-        first = header.file_version(name.seconds)
         self._header_bytes = len(first)
-        self._commit = commit.Commit(first + data, NOTHING, self._retry)
+        self._commit = commit.Commit(whole, NOTHING, self._retry)
 
     async def _carry_out(self) -> commit.Committed | commit.Fenced | commit.GaveUp:
         """Do what the commit machine asks for until it has a result."""

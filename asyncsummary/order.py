@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from asyncsummary.columns import Batch
 
 _BEFORE_ALL = np.iinfo(np.int64).min
+_PIECE = 65_536
+"""So many scalars are looked at together: for more of them, numpy would ask for new memory each time, and that takes longer."""
 
 
 def by_step(batch: Batch) -> Batch:
@@ -65,12 +67,16 @@ class StepTracker:
     _highest: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def pass_through(self, batch: Batch) -> "Passed":
-        """Say what becomes of a batch."""
+        """Say what becomes of a batch in which the scalars of each tag are in the order of their steps."""
         if not batch.scalars:
             return Passed(batch)
         self._grow(int(batch.tags.max()) + 1)
-        is_late = batch.steps < self._highest.take(batch.tags)
-        np.maximum.at(self._highest, batch.tags, batch.steps)
+        is_late = np.empty(batch.scalars, np.bool_)
+        for start in range(0, batch.scalars, _PIECE):
+            piece = slice(start, start + _PIECE)
+            tags, steps = batch.tags[piece].astype(np.intp), batch.steps[piece]
+            is_late[piece] = steps < self._highest.take(tags)
+            np.maximum.at(self._highest, tags, steps)
         if not is_late.any():
             return Passed(batch)
         numbers, counts = np.unique(batch.tags[is_late], return_counts=True)

@@ -16,6 +16,7 @@ from asyncsummary.config import Durability, WriterConfig
 from asyncsummary.encode import Encoder
 from asyncsummary.encoding import encoded
 from asyncsummary.errors import CommitError, InvalidSummaryError
+from asyncsummary.joining import concatenated
 from asyncsummary.journal import Attempt
 from asyncsummary.late_run import LateRun
 from asyncsummary.losses import cannot_be_encoded, tell_late, whereabouts
@@ -256,7 +257,7 @@ class Outflow:
         if work.late is not None:
             parts += await encoded(self._encoder, work.late, failed)
             work.kept = len(work.batch) + len(work.late)
-        work.data = b"".join(parts)
+        work.data = await concatenated(parts)
         work.batch = work.batch.only_uploads()
         if failed:
             self._refuse(work, failed)

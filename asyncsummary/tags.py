@@ -12,6 +12,8 @@ from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 
 _FEW = 32
 """So many are added up faster in Python than numpy starts up."""
+_PIECE = 65_536
+"""So many are added up together: for more of them, numpy would ask for new memory each time, and that takes longer."""
 _UNWANTED = re.compile(r"[^-/\w.]")
 
 
@@ -96,6 +98,16 @@ class TagTable:
         if len(self._size_of) < len(self.sizes):
             self._size_of = np.array(self.sizes, np.int64)
         return self._size_of.take(numbers)
+
+    def ends_of(self, numbers: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return the most bytes that the first n of so many scalars take in the file, for each n from 0 on."""
+        ends = np.zeros(len(numbers) + 1, np.int64)
+        for start in range(0, len(numbers), _PIECE):
+            sizes = self.sizes_of(numbers[start : start + _PIECE])
+            piece = ends[start + 1 : start + 1 + len(sizes)]
+            np.cumsum(sizes, out=piece)
+            piece += ends[start]
+        return ends
 
     def name(self, name: Any, family: Any, scope: str) -> str:
         """Return the tag itself. Raises as ``tag_of``."""

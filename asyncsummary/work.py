@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asyncsummary.columns import Batch, Upload, event_size
 from asyncsummary.journal import Attempt
@@ -101,10 +102,13 @@ def divided(work: Work, tags: TagTable) -> list[Work]:
         return [work]
     parts = -(-work.size // LARGEST_WORK)
     largest = work.size // parts + work.size // (50 * parts) + 1  # of about the same size, rather than full ones and a small rest
-    works = []
-    for batch in _cut(work.batch, tags, largest):
-        size = tags.total(batch.tags) + sum(event_size(payload) for _, payload in batch.events)
+    ends = tags.ends_of(work.batch.tags)
+    works: list[Work] = []
+    done = 0
+    for batch in _cut(work.batch, ends, largest):
+        size = int(ends[done + batch.scalars] - ends[done]) + sum(event_size(payload) for _, payload in batch.events)
         works.append(Work(batch, len(batch), len(batch), size, len(batch), ordered=True))
+        done += batch.scalars
     rest = replace(work, batch=works[0].batch, kept=works[0].kept)
     rest.count -= sum(other.count for other in works[1:])
     rest.room -= sum(other.room for other in works[1:])
@@ -112,21 +116,20 @@ def divided(work: Work, tags: TagTable) -> list[Work]:
     return [rest, *works[1:]]
 
 
-def _cut(batch: Batch, tags: TagTable, largest: int) -> list[Batch]:
-    """Cut a batch where more than ``largest`` bytes would come together."""
-    ends = np.cumsum(tags.sizes_of(batch.tags))  # how many bytes the first scalars have
+def _cut(batch: Batch, ends: NDArray[np.int64], largest: int) -> list[Batch]:
+    """Cut a batch, of which the first n scalars have ``ends[n]`` bytes, where more than ``largest`` bytes would come together."""
     cuts: list[tuple[int, int]] = []  # how many scalars and how many events come before each
     done = used = 0
     for index, (place, payload) in enumerate([*batch.events, (batch.scalars, b"")]):
         while done < place:
-            before = int(ends[done - 1]) if done else 0
-            fitting = min(place, int(np.searchsorted(ends, before + largest - used, side="right")))
+            before = int(ends[done])
+            fitting = min(place, int(np.searchsorted(ends, before + largest - used, side="right")) - 1)
             if fitting < place:
                 fitting = max(fitting, done + (not used))
                 cuts.append((fitting, index))
                 used = 0
             else:
-                used += int(ends[fitting - 1]) - before
+                used += int(ends[fitting]) - before
             done = fitting
         if index < len(batch.events):
             if used and used + event_size(payload) > largest:

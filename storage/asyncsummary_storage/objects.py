@@ -3,11 +3,15 @@
 One folder and one segment class serve every object storage; a storage only has to give the requests of ``ObjectStore``.
 """
 
+import asyncio
 from typing import Protocol
 
 from asyncsummary_storage.errors import PreconditionFailedError, SegmentMissingError, TransientError, UnsupportedError
 from asyncsummary_storage.position import Position
 from asyncsummary_storage.protocols import Entry, Growth, Terms
+
+_LARGE = 1 << 20
+"""So much is put together in a thread: it takes up to milliseconds, mostly for memory that the system has to give."""
 
 
 class ObjectStore(Protocol):
@@ -81,7 +85,9 @@ class ObjectSegment:
             return await self._store.extend(self._key, data, at)
         if len(self._sent) < at.offset:
             await self._load(at)
-        self._sent = self._sent[: at.offset] + data
+        before = self._sent[: at.offset]
+        takes_long = before and len(before) + len(data) > _LARGE
+        self._sent = await asyncio.to_thread(b"".join, (before, data)) if takes_long else before + data
         return await self._store.put(self._key, self._sent, at)
 
     async def extend(self, data: bytes, at: Position) -> Position:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncsummary import order
 from asyncsummary.columns import Batch
 from asyncsummary.order import LatePolicy, StepTracker, by_step
 
@@ -78,6 +79,20 @@ def test_dropping_leaves_no_step_going_down(batches: list[list[tuple[int, int]]]
         kept += len(passed.batch)
         dropped += sum(passed.counts.values())
     assert sum(map(len, batches)) == kept + dropped
+
+
+@given(st.lists(many_rows, max_size=4), st.integers(1, 7), st.sampled_from(LatePolicy))
+def test_pieces_make_no_difference(batches: list[list[tuple[int, int]]], piece: int, policy: LatePolicy) -> None:
+    """What is late is late by what earlier batches brought, not by what came before it in its own."""
+    whole, cut = StepTracker(policy), StepTracker(policy)
+    for rows in batches:
+        batch = by_step(batch_of(rows))
+        expected = whole.pass_through(batch)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(order, "_PIECE", piece)
+            found = cut.pass_through(batch)
+        assert found.counts == expected.counts
+        assert rows_of(found.batch) == rows_of(expected.batch)
 
 
 def test_an_empty_batch() -> None:

@@ -1,7 +1,11 @@
 """Tag naming: the cases that were seen in tf.contrib.summary."""
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from asyncsummary import tags
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.tags import TagTable, clean, tag_of
 
@@ -79,3 +83,16 @@ def test_numbers() -> None:
     assert table.names == ["a", "b", "f/s/f/c"]
     assert table.encoded == [b"a", b"b", b"f/s/f/c"]
     assert len(table) == 3
+
+
+@given(st.lists(st.integers(0, 3), max_size=50), st.integers(1, 9))
+def test_bytes_of_the_first_scalars(numbers: list[int], piece: int) -> None:
+    """As one by one, wherever pieces end."""
+    table = TagTable()
+    for name in ("a", "bc", "def/ghi", "b"):
+        table.number(name, None, "")
+    expected = [sum(table.sizes[number] for number in numbers[:count]) for count in range(len(numbers) + 1)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tags, "_PIECE", piece)
+        assert table.ends_of(np.array(numbers, np.int32)).tolist() == expected
+    assert table.total(np.array(numbers, np.int32)) == expected[-1]

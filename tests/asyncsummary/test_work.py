@@ -79,6 +79,7 @@ def test_divided(items: list[int], taken_out: int) -> None:
     assert [work.kept for work in works] == [len(batch) for batch in batches]
     if size > LARGEST:
         sizes = [tags.total(batch.tags) + sum(event_size(payload) for _, payload in batch.events) for batch in batches]
+        assert [work.size for work in works[1:]] == sizes[1:]  # what the first one has beside is what was taken out
         assert all(one <= LARGEST * 1.02 + 1 or len(batch) == 1 for one, batch in zip(sizes, batches, strict=True))
         assert all(first + second > LARGEST // 2 for first, second in itertools.pairwise(sizes))
         assert all(len(batch) for batch in batches) or not items

@@ -1,8 +1,10 @@
 """Segments that are one object each: what is made of a storage's answers."""
 
+import asyncio
+
 import pytest
 
-from asyncsummary_storage import ContainerMissingError, Entry, Growth, Position, Terms, TransientError
+from asyncsummary_storage import ContainerMissingError, Entry, Growth, Position, Terms, TransientError, objects
 from asyncsummary_storage.objects import ObjectSegment
 from asyncsummary_storage.position import NOTHING
 
@@ -73,3 +75,30 @@ async def test_answers_that_contradict_each_other() -> None:
     store = Store(NOTHING, [Entry("one", 5)])
     with pytest.raises(TransientError, match="run/one: is said to be missing, and is listed"):
         await ObjectSegment(store, "run/one", "one").probe()
+
+
+class Puts(Store):
+    """A storage that takes whole objects."""
+
+    def __init__(self) -> None:
+        super().__init__(NOTHING, [])
+        self.contents: list[bytes] = []
+
+    async def put(self, key: str, content: bytes, replacing: Position) -> Position:
+        self.contents.append(content)
+        return Position(len(content), str(len(self.contents)))
+
+
+async def test_a_large_object_is_put_together_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bytes; and when that is cancelled, nothing has changed."""
+    monkeypatch.setattr(objects, "_LARGE", 4)
+    store = Puts()
+    segment = ObjectSegment(store, "one", "one")
+    at = await segment.append(b"abc", NOTHING)
+    cancelled = asyncio.create_task(segment.append(b"never", at))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    await asyncio.wait([cancelled])
+    at = await segment.append(b"d", at)
+    assert (await segment.append(b"efg", at)).offset == 7
+    assert store.contents == [b"abc", b"abcd", b"abcdefg"]
