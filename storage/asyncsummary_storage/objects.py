@@ -11,7 +11,7 @@ from asyncsummary_storage.position import Position
 from asyncsummary_storage.protocols import Entry, Growth, Terms
 
 _LARGE = 1 << 20
-"""So much is put together in a thread: it takes up to milliseconds, mostly for memory that the system has to give."""
+"""To put so much together takes up to milliseconds, and so does what the client does with it: other tasks get a turn in between."""
 
 
 class ObjectStore(Protocol):
@@ -86,9 +86,10 @@ class ObjectSegment:
         if len(self._sent) < at.offset:
             await self._load(at)
         before = self._sent[: at.offset]
-        takes_long = before and len(before) + len(data) > _LARGE
-        self._sent = await asyncio.to_thread(b"".join, (before, data)) if takes_long else before + data
-        return await self._store.put(self._key, self._sent, at)
+        whole = self._sent = before + data
+        if before and len(whole) >= _LARGE:
+            await asyncio.sleep(0)
+        return await self._store.put(self._key, whole, at)
 
     async def extend(self, data: bytes, at: Position) -> Position:
         least = self._store.terms.extend_from

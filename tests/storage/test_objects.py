@@ -89,8 +89,8 @@ class Puts(Store):
         return Position(len(content), str(len(self.contents)))
 
 
-async def test_a_large_object_is_put_together_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same bytes; and when that is cancelled, nothing has changed."""
+async def test_a_turn_before_a_large_object_is_put(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is cancelled there was not sent; the next append has nothing of it."""
     monkeypatch.setattr(objects, "_LARGE", 4)
     store = Puts()
     segment = ObjectSegment(store, "one", "one")
