@@ -294,7 +294,6 @@ class Appender:
 
     async def _place(self, data: bytes) -> None:
         """Begin the commit of a batch, in the open segment or in the next one."""
-        assert self._segment is not None, "open() comes first"
         largest = self._config.max_segment_bytes
         placement = place(Open(self._position.offset, self._appends), len(data), self._run_bytes, self._folder.terms, largest)
         if placement is Placement.ROLL or self._is_lost:
@@ -352,7 +351,8 @@ class Appender:
     async def _append_to(self, segment: Segment, data: bytes, at: Position) -> Position:
         """Send one append, no sooner than the storage wants it."""
         clock = asyncio.get_running_loop().time
-        await asyncio.sleep(wait_before(clock(), self._last_write, self._folder.terms))
+        if wait := wait_before(clock(), self._last_write, self._folder.terms):
+            await asyncio.sleep(wait)
         self._last_write = clock()
         if not self._is_extended:
             return await segment.append(data, at)

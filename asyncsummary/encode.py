@@ -299,10 +299,10 @@ class _Tables:
 
     def crcs_of_heads(self, columns: "_Columns", tails: "Counts | int") -> Words:
         """Return the CRCs of payloads in which the tails, of these lengths, are zeros; one CRC for all where nothing differs."""
-        lengths = tails if isinstance(tails, int) else np.arange(tails.max() + 1)
-        crcs: Words = np.atleast_1d(self.zeros[lengths + columns.count])
-        for places, byte in columns.same:
-            crcs = crcs ^ self.changes[lengths + places, byte]
+        lengths = np.array([tails]) if isinstance(tails, int) else np.arange(tails.max() + 1)
+        places_of_same, same = np.array(columns.same).T
+        changes = self.changes[lengths[:, None] + places_of_same, same]
+        crcs: Words = self.zeros[lengths + columns.count] ^ np.bitwise_xor.reduce(changes, axis=1)
         if isinstance(tails, int):
             nearest = self.changes[tails:]
             for places, content in columns.differing:
