@@ -60,7 +60,7 @@ class Outflow:
         self._told_late: set[int] = set()
         self._behind: deque[Work] = deque()
         self._spool_again_at = 0.0
-        self.is_spooling = False
+        self.is_spooling = self.is_urgent = False
         self.refused: CommitError | None = None
         self._left = 0
         self._late_run = late_run
@@ -169,7 +169,8 @@ class Outflow:
         else:
             wanted = self._queue.pending_bytes > self._config.limits.bytes // 2 or self._queue.is_crowded
         waiting = self._queue.waiting_bytes + sum(work.size for work in self._behind)
-        if wanted and (waiting or self._queue.callers) and self.spool.has_room(waiting + self._in_hand()):
+        wanted = (wanted and (waiting > 0 or self._queue.callers > 0)) or (self.is_urgent and self._queue.pending_bytes > 0)
+        if wanted and self.spool.has_room(waiting + self._in_hand()):
             self._tell_spooling(self.spool)
             if await self._spool_in_hand() and await self._spool_behind():
                 await self._spool_waiting()
@@ -293,7 +294,7 @@ class Outflow:
                 if await self._get_ahead():
                     continue
                 await wait_for(self._wakeup, _LOOK_SECONDS)
-                if not append.done() and (self._config.durability is Durability.SPOOL or self._appender.is_in_trouble):
+                if not append.done() and (self._config.durability is Durability.SPOOL or self._appender.is_in_trouble or self.is_urgent):
                     await self.relieve()
         except BaseException:  # cancellation, or a bug: nobody else knows of the append, so it must not outlive this
             append.cancel()

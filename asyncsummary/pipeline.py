@@ -11,13 +11,7 @@ import warnings
 
 from asyncsummary.batch import NEVER, Waiting, due_in, may_grow
 from asyncsummary.config import WriterConfig
-from asyncsummary.errors import (
-    CommitError,
-    FlushTimeoutError,
-    PipelineError,
-    SummaryError,
-    WriterClosedError,
-)
+from asyncsummary.errors import CommitError, FlushTimeoutError, PipelineError, SummaryError, WriterClosedError
 from asyncsummary.losses import Drops, closed_without, not_committed, shut_down_while_opening
 from asyncsummary.queue import SummaryQueue
 from asyncsummary.sink import GaveUpError, MakeSink
@@ -70,6 +64,11 @@ class Pipeline:
         return self._sink.in_spool
 
     @property
+    def whereabouts(self) -> str:
+        """Where that is, as the end of a sentence."""
+        return self._sink.whereabouts(max(0, self.uncommitted - self.spooled))
+
+    @property
     def closed(self) -> bool:
         """Whether nothing more is accepted."""
         return self._closing or self.ended
@@ -98,6 +97,11 @@ class Pipeline:
     def hurry(self, seconds: float) -> None:
         """From now on, give up after so many seconds."""
         self._sink.hurry(seconds)
+
+    def be_urgent(self, urgent: bool) -> None:
+        """Have all that is not committed put into the spool, if there is one; or leave it to the sink again what goes there."""
+        self._sink.is_urgent = urgent
+        self._wakeup.set()
 
     def raise_if_dead(self) -> None:
         """Raise PipelineError if the task died."""

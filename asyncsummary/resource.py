@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -35,6 +35,7 @@ from asyncsummary_storage import Folder, open_folder
 SERIES_PIECE = 65_536
 """So many points of a series find room together; then other tasks get a turn."""
 
+_LOOK_SECONDS = 0.05  # how often it is looked whether all is in the spool
 _wall_time = time.time
 _running_loop = asyncio._get_running_loop  # None, where get_running_loop would raise: in a forked child
 
@@ -251,12 +252,19 @@ class WriterResource:
         pipeline, loop = self._pipeline, self._loop
         if pipeline is None or pipeline.ended or not pipeline.uncommitted or loop is None or self._process != os.getpid():
             return None
-        flush = pipeline.flush(None)
-        try:
-            return asyncio.run_coroutine_threadsafe(flush, loop)
-        except RuntimeError:  # the loop is closed
-            flush.close()
+        return _begun_in(loop, pipeline.flush(None))
+
+    def save_from_outside(self) -> "concurrent.futures.Future[None] | None":
+        """From any thread, have what is not committed put into the spool; None where there is none, or nothing can be waiting."""
+        pipeline, loop = self._pipeline, self._loop
+        if self.config.spool_root is None or pipeline is None or pipeline.ended or loop is None or self._process != os.getpid():
             return None
+        return _begun_in(loop, _put_aside(pipeline))
+
+    @property
+    def whereabouts(self) -> str:
+        """Where on this machine is what is not committed, as the end of a sentence."""
+        return "" if self._pipeline is None else self._pipeline.whereabouts
 
     async def close(self) -> None:
         """Flush and close; do nothing if it is closed or was never opened."""
@@ -319,3 +327,21 @@ class WriterResource:
             source=self,
             stacklevel=2,
         )
+
+
+async def _put_aside(pipeline: Pipeline) -> None:
+    """Wait until nothing is in memory only: what is in the spool, or committed, holds no room in the queue."""
+    try:
+        while pipeline.queue.pending_bytes and not pipeline.ended:
+            pipeline.be_urgent(True)
+            await asyncio.sleep(_LOOK_SECONDS)
+    finally:
+        pipeline.be_urgent(False)
+
+
+def _begun_in(loop: asyncio.AbstractEventLoop, call: Coroutine[Any, Any, None]) -> "concurrent.futures.Future[None] | None":
+    try:
+        return asyncio.run_coroutine_threadsafe(call, loop)
+    except RuntimeError:  # the loop is closed
+        call.close()
+        return None

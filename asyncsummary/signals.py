@@ -42,11 +42,12 @@ def install_signal_handlers(
     """Flush all open writers of this process when it gets one of these signals, and let the signal do its work afterwards.
 
     What was accepted before the signal is committed, for at most ``deadline_seconds``, in whichever event loops and threads the writers
-    are; the program goes on meanwhile, and its writers stay open. Then comes what would have come at once: the handler that was there
-    before is called, or the process ends by the signal. So SIGINT still raises KeyboardInterrupt out of ``asyncio.run``, and SIGTERM
-    still gives the exit status -15. What could not be committed is logged with its count; of that, a later start sends what is in the
-    spool by then (with ``durability="spool"``, nearly everything is). A second signal meanwhile does its work at once. A handler that
-    was set by ``loop.add_signal_handler`` is called at once by its loop, and not a second time.
+    are; the program goes on meanwhile, and its writers stay open. What is not committed when half of that time is over goes to the spool
+    as well, if there is one (``spool_dir``), from which a later start sends it. Then comes what would have come at once: the handler that
+    was there before is called, or the process ends by the signal. So SIGINT still raises KeyboardInterrupt out of ``asyncio.run``, and
+    SIGTERM still gives the exit status -15. What could not be committed is logged, with its count, and whether it is in the spool. A second
+    signal meanwhile does its work at once. A handler that was set by ``loop.add_signal_handler`` is called at once by its loop, and not a
+    second time.
 
     Call it in the main thread, in a coroutine or before ``asyncio.run``, after installing handlers of your own. A forked child inherits
     the handlers, and there they only pass signals on.
@@ -165,9 +166,12 @@ class SignalHandlers:
 
     def _flush(self, number: int) -> None:
         flushes = {resource: flush for resource in living() if (flush := resource.flush_from_outside()) is not None}
-        for flush in flushes.values():
-            flush.add_done_callback(self._notes.put)
-        self._await(set(flushes.values()))
+        begun = time.monotonic()
+        waiting = self._await(set(flushes.values()), begun + self._deadline_seconds / 2)
+        left = [resource for resource, flush in flushes.items() if not flush.done() or flush.cancelled() or flush.exception()]
+        saves = {save for resource in left if (save := resource.save_from_outside()) is not None}
+        for save in self._await(waiting | saves, begun + self._deadline_seconds) & saves:
+            save.cancel()
         for resource, flush in flushes.items():
             self._tell(number, resource, flush)
 
@@ -186,19 +190,22 @@ class SignalHandlers:
             signal.pthread_kill(main, number)
             time.sleep(_AGAIN_SECONDS)
 
-    def _await(self, waiting: set[_Flush]) -> None:
-        """Wait until all are done, the deadline, a second signal, or the uninstalling."""
-        deadline = time.monotonic() + self._deadline_seconds
+    def _await(self, calls: set[_Flush], deadline: float) -> set[_Flush]:
+        """Wait until all are done, the deadline, a second signal, or the uninstalling. Return those that are not done."""
+        waiting = set(calls)
+        for call in waiting:
+            call.add_done_callback(self._notes.put)
         while waiting and self._phase is _Phase.FLUSHING:
             try:
                 note = self._notes.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
-                return
+                break
             if note is None:
                 self._notes.put(None)
-                return
+                break
             if not isinstance(note, int):
                 waiting.discard(note)
+        return waiting
 
     def _tell(self, number: int, resource: WriterResource, flush: _Flush) -> None:
         """Log what a writer did not commit; of a process that ends by the signal, also what it has accepted since."""
@@ -214,7 +221,8 @@ class SignalHandlers:
         left = resource.stats().pending
         if left and (why or self._previous[number] == signal.SIG_DFL):
             why = why or "they were accepted after it"
-            _logger.error("%s: %d summaries are not committed at %s: %s", resource.config.logdir, left, _name(number), why)
+            told = "%s: %d summaries are not committed at %s: %s%s"
+            _logger.error(told, resource.config.logdir, left, _name(number), why, resource.whereabouts)
 
 
 def _put(number: int, handler: Callable[[int, FrameType | None], None]) -> _Previous:

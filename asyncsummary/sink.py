@@ -28,6 +28,9 @@ class Sink(Protocol):
     """Which accepted summaries turned out to be such that storage can never take them; they are settled, as dropped. The pipeline tells
     it once, and takes it away."""
 
+    is_urgent: bool
+    """Whether ``relieve`` is to put elsewhere all that is not durable: the process may not live long."""
+
     @property
     def has_work(self) -> bool:
         """Whether there is work in hand."""

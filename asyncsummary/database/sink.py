@@ -92,6 +92,7 @@ class DatabaseSink:
 
     # There is no other way for summaries to go than this one.
     has_more = False
+    is_urgent = False
     in_spool = 0
     beside = 0
 

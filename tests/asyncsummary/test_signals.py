@@ -94,6 +94,60 @@ async def test_the_deadline(passed_on: list[int], caplog: pytest.LogCaptureFixtu
     await writer.close()
 
 
+@pytest.mark.parametrize(
+    ("retry_seconds", "fault"),
+    [
+        (0.01, Fault("append")),
+        (60.0, Fault("append")),
+        (60.0, Fault("append", When.HANG_BEFORE)),
+        (60.0, Fault("append", When.HANG_AFTER)),
+    ],
+)
+async def test_storage_that_is_away_and_a_spool(
+    retry_seconds: float, fault: Fault, tmp_path: Path, passed_on: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before the deadline everything is in the spool, and the next writer sends it, once."""
+    bench = Bench()
+    writer = bench.writer(retry_seconds=retry_seconds, spool_root=tmp_path)
+    await writer.scalar("t", 1.0, 0)
+    await writer.flush()
+    bench.script.always([fault])
+    for step in range(1, 200):
+        await writer.scalar("t", 1.0, step)
+    with summary.install_signal_handlers(signals=[signal.SIGUSR1], deadline_seconds=2.0):
+        signal.raise_signal(signal.SIGUSR1)
+        await writer.scalar("t", 1.0, 200)  # the program goes on
+        await until(lambda: passed_on)
+    assert (writer.stats.spooled, writer.stats.pending) == (200, 200)
+    assert "200 summaries are not committed at SIGUSR1: " in caplog.text
+    assert f". all of them are in the spool in {tmp_path}" in caplog.text
+    pipeline = writer._resource._pipeline
+    assert pipeline is not None
+    await until(lambda: not pipeline._sink.is_urgent)  # from now on, what waits is put there as always
+    (task,) = (task for task in asyncio.all_tasks() if "asyncsummary writer" in task.get_name())
+    task.cancel()
+    bench.script.heal()
+    with pytest.warns(ResourceWarning, match="summaries were not committed"):
+        await asyncio.wait([task])
+    await writer.close()
+    async with bench.writer(spool_root=tmp_path) as another:
+        await another.scalar("t", 1.0, 201)
+    assert bench.steps() == list(range(202))
+
+
+async def test_a_spool_that_is_not_needed(tmp_path: Path, passed_on: list[int], caplog: pytest.LogCaptureFixture) -> None:
+    """What storage takes in time is not put there."""
+    bench = Bench()
+    async with bench.writer(spool_root=tmp_path) as writer:
+        await writer.scalar("t", 1.0, 1)
+        with summary.install_signal_handlers(signals=[signal.SIGUSR1], deadline_seconds=3600):
+            signal.raise_signal(signal.SIGUSR1)
+            await until(lambda: passed_on)
+        assert (writer.stats.committed, writer.stats.spooled) == (1, 0)
+    assert not list(tmp_path.glob("*/*.spool"))
+    assert not caplog.text
+
+
 async def test_uninstalled_while_a_signal_is_held_back(passed_on: list[int]) -> None:
     """It is not swallowed."""
     bench = Bench()
