@@ -169,8 +169,8 @@ class Outflow:
         else:
             wanted = self._queue.pending_bytes > self._config.limits.bytes // 2 or self._queue.is_crowded
         waiting = self._queue.waiting_bytes + sum(work.size for work in self._behind)
-        wanted = (wanted and (waiting > 0 or self._queue.callers > 0)) or (self.is_urgent and self._queue.pending_bytes > 0)
-        if wanted and self.spool.has_room(waiting + self._in_hand()):
+        wanted = wanted and (waiting > 0 or self._queue.callers > 0) and self.spool.has_room(waiting + self._in_hand())
+        if wanted or (self.is_urgent and self._queue.pending_bytes > 0):  # then as much as finds room there
             self._tell_spooling(self.spool)
             if await self._spool_in_hand() and await self._spool_behind():
                 await self._spool_waiting()

@@ -135,6 +135,33 @@ async def test_storage_that_is_away_and_a_spool(
     assert bench.steps() == list(range(202))
 
 
+async def test_a_spool_that_is_too_small(tmp_path: Path, passed_on: list[int], caplog: pytest.LogCaptureFixture) -> None:
+    """Takes what was first, as far as it has room; the log has both numbers."""
+    bench = Bench()
+    async with bench.writer(spool_root=tmp_path, max_spool_bytes=2_000) as writer:
+        bench.script.always([Fault("append", When.HANG_BEFORE)])
+        for step in range(10):
+            await writer.scalar("t", 1.0, step)
+        flush = asyncio.create_task(writer.flush())
+        await until(lambda: bench.appends() == 2)
+        for step in range(10, 200):
+            await writer.scalar("t", 1.0, step)
+        with summary.install_signal_handlers(signals=[signal.SIGUSR1], deadline_seconds=2.0):
+            signal.raise_signal(signal.SIGUSR1)
+            await until(lambda: passed_on)
+        assert (writer.stats.spooled, writer.stats.pending) == (10, 200)
+        assert ": 200 summaries are not committed at SIGUSR1: not done within 2 s. 10 of them are in the spool in " in caplog.text
+        flush.cancel()
+        bench.script.heal()
+        (task,) = (task for task in asyncio.all_tasks() if "asyncsummary writer" in task.get_name())
+        task.cancel()
+        with pytest.warns(ResourceWarning, match="summaries were not committed"):
+            await asyncio.wait([task, flush])
+    async with bench.writer(spool_root=tmp_path):
+        pass
+    assert bench.steps() == list(range(200))
+
+
 async def test_a_spool_that_is_not_needed(tmp_path: Path, passed_on: list[int], caplog: pytest.LogCaptureFixture) -> None:
     """What storage takes in time is not put there."""
     bench = Bench()
