@@ -80,7 +80,7 @@ class SignalHandlers:
         self._phase = _Phase.IDLE
         self._is_installed = True
         self._held_back: int | None = None
-        self._is_interrupting = False
+        self._interruption: asyncio.Handle | None = None
         # SimpleQueue is the one queue that may be used in a signal handler. An int is a signal, a future a flush that is done, None the end
         self._notes: queue.SimpleQueue[int | _Flush | None] = queue.SimpleQueue()
         self._previous: dict[int, _Previous] = {}
@@ -148,12 +148,14 @@ class SignalHandlers:
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
         previous = self._previous[number]
         loop = asyncio._get_running_loop()
-        if previous is signal.default_int_handler and loop is not None and not self._is_interrupting:
+        if previous is signal.default_int_handler and loop is not None and self._interruption is None:
             # Raised between two lines of the loop's own, KeyboardInterrupt can lose a task's next step, and asyncio.run waits for it for
             # ever. That is why asyncio.run sets a handler, if there is none; here is ours. The next signal does not wait for the loop.
-            self._is_interrupting = True
-            loop.call_soon_threadsafe(self._interrupt, number)
+            self._interruption = loop.call_soon_threadsafe(self._interrupt, number)
         elif callable(previous):
+            if self._interruption is not None:
+                self._interruption.cancel()
+                self._interruption = None
             previous(number, frame)
         elif previous == signal.SIG_DFL:
             ours = signal.signal(number, signal.SIG_DFL)
@@ -161,7 +163,7 @@ class SignalHandlers:
             signal.signal(number, ours)  # some signals do nothing by default
 
     def _interrupt(self, number: int) -> None:
-        self._is_interrupting = False
+        self._interruption = None
         signal.default_int_handler(number, None)
 
     # In our thread

@@ -210,6 +210,34 @@ async def test_a_handler_that_was_set_later(passed_on: list[int]) -> None:
     signal.signal(signal.SIGUSR1, earlier)
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_keyboard_interrupt(times: int, passed_on: list[int]) -> None:
+    """Comes between two steps of the loop, where it can take none away; if the loop does not get there, the next signal raises at once."""
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    came_to: list[int] = []
+
+    async def program(handlers: summary.SignalHandlers) -> None:
+        for time in range(times):
+            handlers._phase = type(handlers._phase).DUE  # as if all were flushed
+            signal.raise_signal(signal.SIGUSR1)
+            came_to.append(time)
+        await asyncio.Event().wait()
+
+    loop = asyncio.new_event_loop()
+    with summary.install_signal_handlers(signals=[signal.SIGUSR1]) as handlers:
+        task = loop.create_task(program(handlers))
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(task)
+        assert came_to == [0]
+        assert task.done() == (times == 2)
+        task.cancel()
+        loop.run_until_complete(asyncio.wait([task]))  # what was raised is not raised again
+        assert task.cancelled() or isinstance(task.exception(), KeyboardInterrupt)
+    loop.close()
+    signal.signal(signal.SIGUSR1, before)
+    assert passed_on == []
+
+
 def test_ignored_signals(passed_on: list[int]) -> None:
     """Stay ignored, and what does nothing by default does nothing; both handlers are there still."""
     number = signal.SIGCHLD
