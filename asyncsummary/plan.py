@@ -29,7 +29,7 @@ LARGEST_REWRITTEN = 8 * MIB
 """Bounds the memory that holds a segment which is rewritten, and the bytes that one small flush sends again."""
 LARGEST_EXTENDED = 512 * MIB
 """The storage copies that much per flush at the most: a second or two."""
-BIG_BATCH = 4 * MIB
+BIG_BATCH = 2 * MIB
 BIG_BATCH_OF_RUN = 20
 """A batch of so many bytes, and of such a share of the run, begins a segment of its own rather than extend one: one request instead of
 two to four, and nothing is copied. As runs grow it becomes rarer, so these are tens of segments at the most, too."""

@@ -9,7 +9,7 @@ import pytest
 import uvloop
 
 from asyncsummary.steps import forget_global_step
-from tests.support.servers import GCSEmulator, MotoServer
+from tests.support.servers import GCSEmulator, MotoServer, SecureMotoServer
 from tests.support.virtual_time import VirtualTimeLoop
 
 
@@ -64,6 +64,13 @@ async def nothing_is_left() -> AsyncIterator[None]:
 def moto() -> Iterator[MotoServer]:
     """An S3 server on the loopback interface."""
     with MotoServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def secure_moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureMotoServer]:
+    """An S3 server behind TLS."""
+    with SecureMotoServer(tmp_path_factory.mktemp("certificates")) as server:
         yield server
 
 

@@ -6,13 +6,13 @@ an unknown outcome.
 """
 
 import hashlib
-import io
 import json
 import logging
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from asyncsummary_storage.content import Content
 from asyncsummary_storage.errors import (
     ContainerMissingError,
     OutcomeUnknownError,
@@ -141,7 +141,7 @@ class GCSStore:
             sent=sent,
             uploadType="media",
             name=key,
-            data=io.BytesIO(content),  # aiohttp sends bytes in one go, which holds up the loop, and warns of it
+            data=Content(content),
             headers={"Content-Type": "application/octet-stream"},
             **condition,
         )

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from asyncsummary_storage.content import Content
 from asyncsummary_storage.errors import (
     PermanentError,
     PreconditionFailedError,
@@ -74,7 +75,7 @@ class S3Store:
 
     async def put(self, key: str, content: bytes, replacing: Position) -> Position:
         condition = {"IfMatch": replacing.version} if replacing.exists else {"IfNoneMatch": "*"}
-        answer = await self._replace("put_object", key, Body=content, **condition)
+        answer = await self._replace("put_object", key, Body=Content(content), **condition)
         return Position(len(content), answer["ETag"])
 
     async def extend(self, key: str, data: bytes, at: Position) -> Position:
@@ -93,7 +94,9 @@ class S3Store:
         named = {"Key": key, "UploadId": upload["UploadId"]}
         try:
             copied = await self._copy(key, at, named)
-            sent = await self._client.call("upload_part", self._url(key), sent=False, giving=("ETag",), PartNumber=2, Body=data, **named)
+            sent = await self._client.call(
+                "upload_part", self._url(key), sent=False, giving=("ETag",), PartNumber=2, Body=Content(data), **named
+            )
             parts = [{"PartNumber": number, **_part(answer, upload)} for number, answer in enumerate((copied, sent), 1)]
             answer = await self._replace("complete_multipart_upload", key, MultipartUpload={"Parts": parts}, IfMatch=at.version, **named)
         except BaseException:

@@ -4,6 +4,7 @@ Only directory buckets do; any other bucket may take the offset for nothing and 
 which botocore gets by CreateSession and renews. Listings come in no order.
 """
 
+from asyncsummary_storage.content import Content
 from asyncsummary_storage.errors import OutcomeUnknownError, UnsupportedError
 from asyncsummary_storage.position import Position
 from asyncsummary_storage.protocols import Growth, Terms
@@ -28,7 +29,7 @@ class S3ExpressStore(S3Store):
         # An offset of 0 creates the object where there is none, so an empty object is replaced under its version instead.
         if not at.exists or at.offset == 0:
             return await self.put(key, data, at)
-        answer = await self._replace("put_object", key, Body=data, WriteOffsetBytes=at.offset)
+        answer = await self._replace("put_object", key, Body=Content(data), WriteOffsetBytes=at.offset)
         due = at.offset + len(data)
         if answer.get("Size", due) != due:
             raise OutcomeUnknownError(f"{self._url(key)}: has {answer['Size']} bytes where {due} were due")

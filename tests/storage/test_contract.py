@@ -30,6 +30,7 @@ NAMES = [
     "local",
     "local-fsync",
     "s3",
+    "s3-tls",
     "s3-fake",
     "s3-express-fake",
     "gcs",
@@ -44,8 +45,8 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     name: str = request.param
     if name.startswith("local"):
         backend = backends.local(tmp_path, fsync=name.endswith("fsync"))
-    elif name == "s3":
-        moto: MotoServer = request.getfixturevalue("moto")
+    elif name in {"s3", "s3-tls"}:
+        moto: MotoServer = request.getfixturevalue("moto" if name == "s3" else "secure_moto")
         backend = backends.s3(moto)
     else:
         backend = getattr(backends, name.replace("-", "_"))

@@ -3,13 +3,17 @@
 import contextlib
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
+
+import trustme
 
 _START_SECONDS = 60
 
@@ -22,14 +26,14 @@ def free_port() -> int:
     return port
 
 
-def wait_until_served(url: str, process: "subprocess.Popen[bytes]") -> None:
+def wait_until_served(url: str, process: "subprocess.Popen[bytes]", tls: ssl.SSLContext | None = None) -> None:
     """Wait until something answers at the URL, whatever it says."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=5, context=tls):
                 return
         except urllib.error.HTTPError as answer:
             answer.close()
@@ -48,11 +52,12 @@ class ServerProcess:
         self._command = command
         self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
+        self.tls: ssl.SSLContext | None = None
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(self._command, env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            wait_until_served(self.url, self._process)
+            wait_until_served(self.url, self._process, self.tls)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -73,12 +78,12 @@ class MotoServer(ServerProcess):
 
     environment: ClassVar = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str) -> None:
         port = free_port()
         # The server puts a second "Server" header beside moto's own, which aiohttp refuses when asyncio's debug mode is on.
         start = (
             "from werkzeug.serving import WSGIRequestHandler as Handler; Handler.send_response = Handler.send_response_only;"
-            f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
+            f"from moto.server import main; main({['-H', '127.0.0.1', '-p', str(port), *arguments]!r})"
         )
         super().__init__([sys.executable, "-c", start], port)
 
@@ -89,8 +94,27 @@ class MotoServer(ServerProcess):
     def make_bucket(self, name: str) -> None:
         """Create a bucket, if it is not there."""
         request = urllib.request.Request(f"{self.url}/{name}", method="PUT")
-        with urllib.request.urlopen(request, timeout=30):
+        with urllib.request.urlopen(request, timeout=30, context=self.tls):
             pass
+
+
+class SecureMotoServer(MotoServer):
+    """The same behind TLS, as S3 itself is. ``folder`` takes its certificates."""
+
+    def __init__(self, folder: Path) -> None:
+        authority = trustme.CA()
+        certificate = authority.issue_cert("127.0.0.1")
+        self._authority, key, chain = folder / "authority.pem", folder / "key.pem", folder / "chain.pem"
+        authority.cert_pem.write_to_path(str(self._authority))
+        certificate.private_key_pem.write_to_path(str(key))
+        certificate.cert_chain_pems[0].write_to_path(str(chain))
+        super().__init__("--ssl-cert", str(chain), "--ssl-key", str(key))
+        self.url = f"https://127.0.0.1:{self.port}"
+        self.tls = ssl.create_default_context(cafile=str(self._authority))
+
+    def options(self, url: str | None = None) -> dict[str, Any]:
+        """Return storage_options for this server, or for a proxy before it."""
+        return {**super().options(url), "client_kwargs": {"region_name": "us-east-1", "verify": str(self._authority)}}
 
 
 class GCSEmulator(ServerProcess):
