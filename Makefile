@@ -9,7 +9,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN   := PYTHONPATH= $(BIN)/python
 
-.PHONY: help demo demo-s3 test test-all test-protobuf test-tensorflow test-torch test-old-tensorboard chaos check format cov bench bench-quick bench-database append-cost late-steps docs build clean
+.PHONY: help demo demo-s3 test test-all test-protobuf test-fsspec test-tensorflow test-torch test-old-tensorboard chaos check format cov bench bench-quick bench-database append-cost late-steps docs build clean
 
 help:
 	@echo 'make demo        train on real data and log it to runs/ (or LOGDIR=s3://bucket/runs, gs://bucket/runs)'
@@ -56,6 +56,10 @@ test-all:
 # The messages must work under every protobuf that pyproject.toml admits: one environment for each.
 test-protobuf: $(READY)
 	@$(RUN) tests/protobuf_versions.py
+
+# So must storage on older releases of fsspec, s3fs and gcsfs.
+test-fsspec: $(READY)
+	@$(RUN) tests/fsspec_versions.py
 
 # What TensorFlow itself does, beside what we do; the result goes into the docs. 1.6 GB, so not a part of CI.
 test-tensorflow:

@@ -98,7 +98,13 @@ class FsspecStore:
     def _append(self, key: str, data: bytes, at: Position) -> Position:
         """Append by the filesystem's own mode "ab"."""
         self._require(key, at)
-        with self._fs.open(self._path(key), "ab") as file:
+        try:
+            file = self._fs.open(self._path(key), "ab")
+        except FileNotFoundError:
+            if at.exists:
+                raise
+            file = self._fs.open(self._path(key), "wb")  # some begin no file by "ab", as older memory filesystems of fsspec
+        with file:
             file.write(data)
         return self._ending(key, at.offset + len(data))
 

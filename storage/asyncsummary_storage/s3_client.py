@@ -43,6 +43,8 @@ class S3Client:
             if self.fs.session is None:
                 self.fs.session = await asyncio.to_thread(_prepared_session, self.fs.kwargs)
             self._session = await self.fs.set_session()
+        # It is asked for before each request. s3fs 2026.2 to 2026.6 take a session for closed that has sent nothing yet, and make another.
+        self.fs.set_session = self._present_session
 
     def knows(self, operation: str, *arguments: str) -> bool:
         """Return whether botocore knows these arguments: s3fs drops those it does not know, and a write would be unconditional."""
@@ -79,6 +81,9 @@ class S3Client:
             self._expired = self._expired or code_of(error) in EXPIRED
             raise translated(error, where, self._bucket, sent=sent) from error
 
+    async def _present_session(self) -> Any:
+        return self._session
+
     async def _renew(self) -> None:
         """Read the credentials anew once they were found expired: a session keeps those of a file or a variable as it read them first."""
         if not self._expired:
@@ -86,7 +91,7 @@ class S3Client:
         self._expired = False
         old = self._session
         try:
-            self._session = await self.fs.set_session(refresh=True)
+            self._session = await type(self.fs).set_session(self.fs, refresh=True)
         except BaseException:  # cancellation, too: the next request tries again
             self._expired = True
             raise

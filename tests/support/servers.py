@@ -50,7 +50,9 @@ class ServerProcess:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self._command = command
-        self._environment = {**os.environ, **(environment or {})}
+        # The packages that a test has put in front of the installed ones are not for its servers.
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        self._environment = {**inherited, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self.tls: ssl.SSLContext | None = None
 
