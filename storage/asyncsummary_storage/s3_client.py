@@ -43,7 +43,7 @@ class S3Client:
             if self.fs.session is None:
                 self.fs.session = await asyncio.to_thread(_prepared_session, self.fs.kwargs)
             self._session = await self.fs.set_session()
-        # It is asked for before each request. s3fs 2026.2 to 2026.6 take a session for closed that has sent nothing yet, and make another.
+        # It is asked for before each request. s3fs 2026.2 to 2026.4 take a session for closed that has sent nothing yet, and make another.
         self.fs.set_session = self._present_session
 
     def knows(self, operation: str, *arguments: str) -> bool:
