@@ -1,6 +1,8 @@
-"""How is an upload handed to a client library? As a file in memory that copies nothing."""
+"""How is an upload handed to a client library? As a file in memory that copies nothing, and in pieces that let others have a turn."""
 
+import asyncio
 import io
+from typing import Any, Self
 
 
 class Content(io.BytesIO):
@@ -25,3 +27,29 @@ class Content(io.BytesIO):
         stop = end if size is None or size < 0 else min(start + size, end)
         self.seek(stop)
         return self._content[start:stop]
+
+
+class InTurns:
+    """Pieces to send, as aiobotocore makes them where checksums go behind the data: of 1 MiB.
+
+    aiohttp sends one after the other while the network takes them, which a fast one does with megabytes, each of which has to be
+    checksummed and encrypted. Between these, other tasks have a turn.
+    """
+
+    def __init__(self, pieces: Any) -> None:
+        self._pieces = pieces
+        self._begun = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._begun:
+            await asyncio.sleep(0)
+        self._begun = True
+        piece: bytes = await anext(self._pieces)
+        return piece
+
+    def seek(self, offset: int, whence: int = 0) -> None:
+        """Begin anew, which is the only place to go to."""
+        self._pieces.seek(offset, whence)

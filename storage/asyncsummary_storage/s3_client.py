@@ -8,10 +8,11 @@ precondition can be the echo of our own success.
 import asyncio
 import contextlib
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from asyncsummary_storage.content import InTurns
 from asyncsummary_storage.errors import PermanentError, StorageError, UnsupportedError
 from asyncsummary_storage.s3_errors import EXPIRED, code_of, translated
 
@@ -42,7 +43,7 @@ class S3Client:
         with self.mapped(f"s3://{self._bucket}", sent=False):
             if self.fs.session is None:
                 self.fs.session = await asyncio.to_thread(_prepared_session, self.fs.kwargs)
-            self._session = await self.fs.set_session()
+            self._use(await self.fs.set_session())
         # It is asked for before each request. s3fs 2026.2 to 2026.4 take a session for closed that has sent nothing yet, and make another.
         self.fs.set_session = self._present_session
 
@@ -81,6 +82,11 @@ class S3Client:
             self._expired = self._expired or code_of(error) in EXPIRED
             raise translated(error, where, self._bucket, sent=sent) from error
 
+    def _use(self, session: Any) -> None:
+        if session is not self._session:
+            session.meta.events.register("before-send.s3", _sent_in_turns)
+        self._session = session
+
     async def _present_session(self) -> Any:
         return self._session
 
@@ -91,11 +97,17 @@ class S3Client:
         self._expired = False
         old = self._session
         try:
-            self._session = await type(self.fs).set_session(self.fs, refresh=True)
+            self._use(await type(self.fs).set_session(self.fs, refresh=True))
         except BaseException:  # cancellation, too: the next request tries again
             self._expired = True
             raise
         await old.close()
+
+
+def _sent_in_turns(request: Any, **_context: Any) -> None:
+    """Let other tasks have turns while botocore's request is sent."""
+    if isinstance(request.body, AsyncIterator):
+        request.body = InTurns(request.body)
 
 
 async def _import_s3fs() -> Any:

@@ -1,5 +1,6 @@
-"""Uploads are read like files, and nothing of them is copied."""
+"""Uploads are read like files, nothing of them is copied, and they are sent in turns."""
 
+import asyncio
 import io
 import os
 from collections.abc import AsyncIterator
@@ -7,13 +8,14 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiobotocore.httpchecksum import AioAwsChunkedWrapper
 from aiohttp import web
 from botocore.httpchecksum import Crc32Checksum
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncsummary_storage import NOTHING
-from asyncsummary_storage.content import Content
+from asyncsummary_storage.content import Content, InTurns
 from asyncsummary_storage.s3 import S3Store
 from tests.support.servers import MotoServer
 
@@ -76,6 +78,29 @@ async def test_aiohttp(echo: str, data: bytes) -> None:
         assert answer.headers["X-Length"] == str(len(data))
 
 
+async def test_others_have_a_turn() -> None:
+    """Between any two pieces; and all of them come again from the start."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    pieces = InTurns(AioAwsChunkedWrapper(Content(LARGE), Crc32Checksum, "sum"))
+    for _ in range(2):
+        before = turns
+        sent = [piece async for piece in pieces]
+        assert turns - before >= len(sent) - 1 == 3
+        assert b"".join(piece.split(b"\r\n", 1)[1][:-2] for piece in sent[:-1]) == LARGE
+        assert sent[-1].startswith(b"0\r\nsum:")
+        pieces.seek(0)
+    counting.cancel()
+    await asyncio.wait([counting])
+
+
 @pytest.mark.parametrize("server", ["moto", "secure_moto"])
 async def test_s3(server: str, request: pytest.FixtureRequest) -> None:
     """Takes it: over http with its checksum before it, over https in pieces with the checksum behind them."""
@@ -84,11 +109,16 @@ async def test_s3(server: str, request: pytest.FixtureRequest) -> None:
     store = S3Store("content", moto.options())
     await store.connect()
     seen: list[Any] = []
-    store._client.fs._s3.meta.events.register("before-send.s3", lambda request, **_: seen.append(request.headers))
     try:
+        store._client._session.meta.events.register("before-send.s3", lambda request, **_: seen.append(request))
         at = await store.put("large", LARGE * 2, NOTHING)
         at = await store.extend("large", LARGE, at)
         assert await store.get("large", 0, at.offset) == LARGE * 3
-        assert ("Transfer-Encoding" in seen[0]) is (server == "secure_moto")
+        assert ("Transfer-Encoding" in seen[0].headers) is (server == "secure_moto")
+        store._client._expired = True
+        await store.head("large")
+        store._client._session.meta.events.register("before-send.s3", lambda request, **_: seen.append(request))
+        at = await store.put("large", LARGE, at)
+        assert {type(request.body) for request in (seen[0], seen[-1])} == {InTurns if server == "secure_moto" else Content}
     finally:
         await store.disconnect()
