@@ -9,7 +9,8 @@ import pytest
 import uvloop
 
 from asyncsummary.steps import forget_global_step
-from tests.support.servers import GCSEmulator, MotoServer, SecureMotoServer
+from tests.support.secure import SecureMotoServer
+from tests.support.servers import GCSEmulator, MotoServer
 from tests.support.virtual_time import VirtualTimeLoop
 
 
