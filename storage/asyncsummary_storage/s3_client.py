@@ -83,6 +83,7 @@ class S3Client:
             raise translated(error, where, self._bucket, sent=sent) from error
 
     def _use(self, session: Any) -> None:
+        """Send by this session from now on."""
         if session is not self._session:
             session.meta.events.register("before-send.s3", _sent_in_turns)
         self._session = session
@@ -97,7 +98,7 @@ class S3Client:
         self._expired = False
         old = self._session
         try:
-            self._use(await type(self.fs).set_session(self.fs, refresh=True))
+            self._use(await type(self.fs).set_session(self.fs, refresh=True))  # the instance's own gives the present one
         except BaseException:  # cancellation, too: the next request tries again
             self._expired = True
             raise

@@ -11,6 +11,7 @@ from asyncsummary.columns import Batch, Deferred, Payload, Upload
 from asyncsummary.encode import Encoder
 from asyncsummary.encoding import PIECE_SCALARS, encoded
 from asyncsummary.errors import InvalidSummaryError
+from tests.support.turns import counted_turns
 
 TAGS = [b"a", b"b"]
 PATIENCE = 30.0
@@ -96,15 +97,6 @@ async def test_a_mistake_of_ours(count: int) -> None:
 
 async def test_scalars_give_others_a_turn() -> None:
     """After each piece."""
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    counting = asyncio.create_task(count())
-    assert len(await encoded(Encoder(TAGS), batch_of(5 * PIECE_SCALARS, []), [])) == 5
-    assert turns >= 4
-    counting.cancel()
+    async with counted_turns() as turns:
+        assert len(await encoded(Encoder(TAGS), batch_of(5 * PIECE_SCALARS, []), [])) == 5
+        assert turns.count >= 4

@@ -18,6 +18,7 @@ from asyncsummary.errors import SummaryError, WriterClosedError, WrongLoopError
 from asyncsummary.handle import FileWriterHandle
 from asyncsummary.queue import Overflow
 from tests.support.scalar_calls import Deaf, families, names, numbers, scopes, steps
+from tests.support.turns import counted_turns
 from tests.support.writing import Bench
 
 calls = st.tuples(names, numbers, steps, families, scopes)
@@ -290,24 +291,14 @@ async def test_scalar_series() -> None:
 async def test_a_series_longer_than_the_queue() -> None:
     """Waits for room in pieces, and lets others have their turns; the caller's arrays may change at once."""
     bench = Bench()
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(other())
     values = np.arange(300_000, dtype=np.float32)
-    async with bench.writer(summaries=100_000, pending_bytes=1 << 24) as writer:
+    async with counted_turns() as turns, bench.writer(summaries=100_000, pending_bytes=1 << 24) as writer:
         call = asyncio.create_task(writer.scalar_series("a", values, np.arange(300_000)))
         await asyncio.sleep(0)
         values[:] = -1.0
         await call
-    task.cancel()
     assert [value for _, _, value in bench.scalars()] == [float(value) for value in range(300_000)]
-    assert turns > 5
+    assert turns.count > 5
 
 
 Call = Callable[[summary.SummaryWriter], Any]

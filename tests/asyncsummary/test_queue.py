@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from asyncsummary.columns import pack_row, rows_of
 from asyncsummary.errors import QueueFullError
 from asyncsummary.queue import FAIR_TURN, Limits, Overflow, SummaryQueue
+from tests.support.turns import counted_turns
 
 
 @dataclass(slots=True)
@@ -224,21 +225,10 @@ async def test_a_loop_that_becomes_tight() -> None:
 async def test_a_tight_loop_gives_others_a_turn() -> None:
     """A caller that never waits for anything else does not starve the event loop for ever."""
     queue, _ = make(summaries=10**7, size=10**10)
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(other())
-    for step in range(3 * FAIR_TURN + 1):
-        await write_quickly(queue, step)
-    assert turns == 3
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    async with counted_turns() as turns:
+        for step in range(3 * FAIR_TURN + 1):
+            await write_quickly(queue, step)
+        assert turns.count == 3
 
 
 async def test_trouble_is_told_to_those_who_wait() -> None:

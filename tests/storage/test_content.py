@@ -1,6 +1,5 @@
 """Uploads are read like files, nothing of them is copied, and they are sent in turns."""
 
-import asyncio
 import io
 import os
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ from asyncsummary_storage import NOTHING
 from asyncsummary_storage.content import Content, InTurns
 from asyncsummary_storage.s3 import S3Store
 from tests.support.servers import MotoServer
+from tests.support.turns import counted_turns
 
 LARGE = os.urandom(3_000_001)
 
@@ -80,25 +80,15 @@ async def test_aiohttp(echo: str, data: bytes) -> None:
 
 async def test_others_have_a_turn() -> None:
     """Between any two pieces; and all of them come again from the start."""
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    counting = asyncio.create_task(count())
     pieces = InTurns(AioAwsChunkedWrapper(Content(LARGE), Crc32Checksum, "sum"))
-    for _ in range(2):
-        before = turns
-        sent = [piece async for piece in pieces]
-        assert turns - before >= len(sent) - 1 == 3
-        assert b"".join(piece.split(b"\r\n", 1)[1][:-2] for piece in sent[:-1]) == LARGE
-        assert sent[-1].startswith(b"0\r\nsum:")
-        pieces.seek(0)
-    counting.cancel()
-    await asyncio.wait([counting])
+    async with counted_turns() as turns:
+        for _ in range(2):
+            before = turns.count
+            sent = [piece async for piece in pieces]
+            assert turns.count - before >= len(sent) - 1 == 3
+            assert b"".join(piece.split(b"\r\n", 1)[1][:-2] for piece in sent[:-1]) == LARGE
+            assert sent[-1].startswith(b"0\r\nsum:")
+            pieces.seek(0)
 
 
 @pytest.mark.parametrize("server", ["moto", "secure_moto"])

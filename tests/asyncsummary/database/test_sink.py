@@ -19,6 +19,7 @@ from asyncsummary.database.sink import DatabaseSink
 from asyncsummary.handle import FileWriterHandle
 from asyncsummary.protos import Event, Summary, TensorProto, Value
 from tests.support.database import column, execute, is_sound, query, scalars
+from tests.support.turns import counted_turns
 
 
 def made(path: Path, **options: Any) -> summary.SummaryWriter:
@@ -73,20 +74,10 @@ async def test_max_queue_and_flush_millis(tmp_path: Path) -> None:
 
 async def test_a_caller_in_a_tight_loop_lets_others_run(tmp_path: Path) -> None:
     """Every few hundred scalars, unlike with files, whose batches put steps in order."""
-    turns = 0
-
-    async def count_turns() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
-
-    async with made(tmp_path / "db") as writer:
-        task = asyncio.create_task(count_turns())
+    async with made(tmp_path / "db") as writer, counted_turns() as turns:
         for step in range(10_000):
             await writer.scalar("t", 1.0, step)
-        assert turns >= 10
-        task.cancel()
+        assert turns.count >= 11
 
 
 async def test_the_last_value_of_a_step_stays(tmp_path: Path) -> None:
