@@ -79,10 +79,13 @@ class LateRun:
             return
         pipeline.hurry(self._retry_seconds)
         await pipeline.close()
-        if pipeline.uncommitted > pipeline.spooled:
+        lost = pipeline.uncommitted - pipeline.spooled
+        if lost > 0:
+            pipeline.counters.dropped += lost
+            pipeline.queue.settle(lost, 0, 0)
             raise CommitError(
-                f"closed {pipeline.config.logdir!r} with {pipeline.uncommitted} late summaries not committed: "
+                f"closed {pipeline.config.logdir!r} with {lost} late summaries not committed: "
                 f"{pipeline.counters.last_error or 'it could not be opened'}",
-                uncommitted=pipeline.uncommitted,
+                uncommitted=lost,
                 retriable=False,
             )

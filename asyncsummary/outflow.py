@@ -63,6 +63,7 @@ class Outflow:
         self.is_spooling = self.is_urgent = False
         self.refused: CommitError | None = None
         self._left = 0
+        self._gone = 0  # of what is not settled: dropped, or handed over to the late run
         self._late_run = late_run
         self.spool = spool
         self.work: Work | None = None
@@ -85,17 +86,8 @@ class Outflow:
 
     @property
     def beside(self) -> int:
-        """How many scalars are in the late run and were settled here: it is they that this queue does not know of any more."""
-        return self._late_run.uncommitted - self._handed_over
-
-    @property
-    def _handed_over(self) -> int:
-        """How many late scalars are in the late run, while the batches that they came in are not settled yet."""
-        if self._config.late_steps is not LatePolicy.SUBRUN:
-            return 0
-        held = [work for work in (self.work, *self._behind) if work is not None and work.ordered and work.late is None]
-        in_memory = sum(work.count - work.kept for work in held if not work.is_spooled)
-        return in_memory + (0 if self.spool is None else self.spool.not_kept)
+        """How many scalars are in the late run, less what the queue still counts although it was dropped or went there."""
+        return self._late_run.uncommitted - self._gone
 
     async def open(self) -> None:
         """Open the appender; what earlier processes of this machine have left in the spool is taken over."""
@@ -158,7 +150,7 @@ class Outflow:
         self.work = None
         self._counters.committed += work.kept
         self._counters.recovered += work.recovered
-        self._queue.settle(work.count, work.size, work.room)
+        self._settle(work)
 
     async def relieve(self) -> None:
         """Put what waits into the spool, if it is time for that."""
@@ -180,7 +172,7 @@ class Outflow:
         if self.spool is not None and await self._spool_in_hand() and await self._spool_behind():
             await self._spool_waiting()
         held = [work for work in (self.work, *self._behind) if work is not None and not work.is_spooled]
-        return sum(work.count for work in held) + len(self._queue.waiting)
+        return sum(work.left for work in held) + len(self._queue.waiting)
 
     def forget(self) -> None:
         """Let go of everything that is held in memory, as dropped."""
@@ -188,8 +180,8 @@ class Outflow:
         self.work = None
         self._behind.clear()
         for work in held:
-            self._counters.dropped += work.count
-            self._queue.settle(work.count, work.size, work.room)
+            self._counters.dropped += work.left
+            self._settle(work)
 
     def whereabouts(self, lost: int) -> str:
         """Return where what was saved is, as the end of a sentence; ``lost`` summaries were not."""
@@ -219,6 +211,10 @@ class Outflow:
         await self._appender.close()
 
     # The work in hand
+
+    def _settle(self, work: Work) -> None:
+        self._gone -= work.count - work.left
+        self._queue.settle(work.count, work.size, work.room)
 
     def _take(self) -> Work | None:
         if not len(self._queue.waiting):
@@ -252,13 +248,14 @@ class Outflow:
         await self._order(work)
         assert work.batch is not None, "what has no batch has data"
         if work.late is not None and self._late_run.take(work.late):
+            self._gone += len(work.late)
             work.late = None
         failed: list[InvalidSummaryError] = []
         parts = await encoded(self._encoder, work.batch, failed)
         if work.late is not None:
             parts += await encoded(self._encoder, work.late, failed)
-            work.kept = len(work.batch) + len(work.late)
         work.data = await concatenated(parts)
+        work.kept, work.late = work.left, None
         work.batch = work.batch.only_uploads()
         if failed:
             self._refuse(work, failed)
@@ -266,7 +263,7 @@ class Outflow:
     def _refuse(self, work: Work, failed: list[InvalidSummaryError]) -> None:
         """Drop what could not be encoded after all, and have it told; the rest of its batch is written."""
         work.kept -= len(failed)
-        self._counters.dropped += len(failed)
+        self._note_dropped(len(failed))
         self.refused = cannot_be_encoded(self._config.logdir, failed, self.refused)
 
     def _sort_out_late(self, work: Work, ordered: Batch) -> None:
@@ -277,7 +274,12 @@ class Outflow:
                 self._told_late.add(number)
                 tell_late(self._config.logdir, self._tags.names[number], self._tracker.policy)
         work.batch, work.late, work.kept, work.ordered = passed.batch, passed.late, len(passed.batch), True
-        self._counters.dropped += len(ordered) - len(passed.batch) - (0 if passed.late is None else len(passed.late))
+        self._note_dropped(len(ordered) - work.left)
+
+    def _note_dropped(self, count: int) -> None:
+        """Count what is dropped of a work that is not settled yet."""
+        self._counters.dropped += count
+        self._gone += count
 
     async def _append_meanwhile(self, work: Work, data: bytes) -> None:
         """Append, in a task of its own; encode what comes next, and look after the queue, until that has ended."""

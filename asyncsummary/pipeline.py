@@ -226,6 +226,7 @@ class Pipeline:
         except SummaryError as error:
             self._stop_accepting()
             self._opened.set_exception(error)
+            await self._sink.save()  # a late run has taken something already
             return False
         except asyncio.CancelledError:
             self._opened.set_exception(shut_down_while_opening(self.config.logdir))
@@ -358,14 +359,13 @@ class Pipeline:
         if task is not None:
             task.uncancel()
         self._stop_accepting()
-        if self._opened.exception() is not None:
-            return
-        self._sink.hurry(self.config.farewell_seconds)
-        try:
-            async with asyncio.timeout(2 * self.config.farewell_seconds):
-                await self._serve()
-        except (TimeoutError, asyncio.CancelledError):
-            pass
+        if self._opened.exception() is None:
+            self._sink.hurry(self.config.farewell_seconds)
+            try:
+                async with asyncio.timeout(2 * self.config.farewell_seconds):
+                    await self._serve()
+            except (TimeoutError, asyncio.CancelledError):
+                pass
         if self.uncommitted and self._loss is None:
             await self._save_in_time()
 

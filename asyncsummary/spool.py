@@ -76,12 +76,7 @@ class Spool:
     @property
     def summaries(self) -> int:
         """How many summaries wait in it."""
-        return sum(chunk.count for file in self._files for chunk in file.chunks)
-
-    @property
-    def not_kept(self) -> int:
-        """How many accepted summaries of what waits in it were not written: their batches were put in without them."""
-        return sum(chunk.count - chunk.kept for file in self._files for chunk in file.chunks)
+        return sum(chunk.kept for file in self._files for chunk in file.chunks)
 
     def has_room(self, size: int) -> bool:
         """Return whether so many bytes more are within the bound."""
@@ -95,7 +90,7 @@ class Spool:
             _logger.warning("the spool in %s cannot be read: %s", self.folder, error)
             return 0
         self._files.extendleft(reversed(found))
-        return sum(chunk.count for file in found for chunk in file.chunks)
+        return sum(chunk.kept for file in found for chunk in file.chunks)
 
     async def put(self, data: bytes, count: int, kept: int) -> None:
         """Append whole records: ``kept`` summaries, of ``count`` accepted ones. If this is cancelled, ``wait`` and look at ``puts``.

@@ -47,6 +47,11 @@ class Work:
     """How many of its uploads are stored."""
 
     @property
+    def left(self) -> int:
+        """How many are not dropped, and not in the late run."""
+        return self.kept + (0 if self.late is None else len(self.late))
+
+    @property
     def is_small(self) -> bool:
         """Whether its append takes no longer than others do."""
         return self.data is None or len(self.data) < SMALL_APPEND

@@ -83,6 +83,28 @@ async def test_a_late_run_that_cannot_be_opened() -> None:
     assert bench.steps() == [9, 10]
 
 
+@pytest.mark.virtual_time
+async def test_closed_in_an_outage_that_it_began_in(tmp_path: Path) -> None:
+    """A late run that was never opened leaves its scalars in the spool, too; a later writer sends them."""
+    bench = Bench()
+    writer = bench.writer(late_steps=LatePolicy.SUBRUN, retry_seconds=5.0, spool_root=tmp_path)
+    await writer.init()
+    await writer.scalar("a", 1.0, 9)
+    await writer.flush()
+    bench.script.always([Fault(operation) for operation in ("append", "probe", "read", "entries", "open")])
+    await writer.scalar("a", 1.0, 3)
+    await writer.scalar("a", 1.0, 10)
+    with pytest.raises(summary.CommitError, match="not committed"):
+        await writer.close()
+    assert (writer.stats.pending, writer.stats.dropped) == (2, 0)
+    bench.script.heal()
+    async with bench.writer(late_steps=LatePolicy.SUBRUN, spool_root=tmp_path) as later:
+        await later.scalar("a", 1.0, 11)
+        await later.flush()
+        await later.scalar("a", 1.0, 4)
+    assert (bench.steps(), [step for _, step, _ in bench.late()]) == ([9, 10, 11], [3, 4])
+
+
 async def test_the_end_of_the_loop() -> None:
     """Late scalars of the last moment are in one run or the other."""
     bench = Bench()
@@ -100,6 +122,33 @@ async def test_the_end_of_the_loop() -> None:
     with pytest.warns(ResourceWarning, match="was left open"):
         await asyncio.to_thread(run)
     assert sorted([*bench.steps(), *(step for _, step, _ in bench.late())]) == [3, 9]
+
+
+async def test_the_end_of_the_loop_in_an_outage(tmp_path: Path) -> None:
+    """A late run that is being opened leaves its scalars in the spool then."""
+    bench = Bench()
+    writer = bench.writer(late_steps=LatePolicy.SUBRUN, spool_root=tmp_path)
+
+    async def main() -> None:
+        await writer.init()
+        await writer.scalar("a", 1.0, 9)
+        await writer.flush()
+        bench.script.always([Fault(operation) for operation in ("append", "probe", "read", "entries", "open")])
+        await writer.scalar("a", 1.0, 3)
+        with pytest.raises(summary.FlushTimeoutError):
+            await writer.flush(timeout=0.1)
+
+    def run() -> None:
+        asyncio.run(main())
+
+    with pytest.warns(ResourceWarning, match=r"was (left open|still closing)"):
+        await asyncio.to_thread(run)
+    bench.script.heal()
+    async with bench.writer(late_steps=LatePolicy.SUBRUN, spool_root=tmp_path) as later:
+        await later.scalar("a", 1.0, 11)
+        await later.flush()
+        await later.scalar("a", 1.0, 4)
+    assert (bench.steps(), [step for _, step, _ in bench.late()]) == ([9, 11], [3, 4])
 
 
 @pytest.mark.virtual_time
