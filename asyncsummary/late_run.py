@@ -44,6 +44,11 @@ class LateRun:
         """How many scalars were taken and are neither committed nor dropped."""
         return 0 if self._pipeline is None else self._pipeline.uncommitted
 
+    @property
+    def spooled(self) -> int:
+        """How many of them are in its spool."""
+        return 0 if self._pipeline is None else self._pipeline.spooled
+
     def take(self, batch: Batch) -> bool:
         """Accept late scalars, all or, as False says, none: if the writer's event loop is ending. Never waits."""
         if self._pipeline is None:
@@ -61,6 +66,11 @@ class LateRun:
         """Wait until all that was taken is committed, without a timeout for as long as the writer tries again: this run never gives up."""
         if self._pipeline is not None:
             await self._pipeline.flush(self._retry_seconds if timeout is None else timeout)
+
+    def be_urgent(self, urgent: bool) -> None:
+        """Have all that was taken put into its spool, if it was opened and there is one; or go on as always."""
+        if self._pipeline is not None:
+            self._pipeline.be_urgent(urgent)
 
     def abandon(self) -> None:
         """Let it finish by itself, as the writer's own pipeline has."""

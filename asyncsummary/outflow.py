@@ -62,7 +62,6 @@ class Outflow:
         self._spool_again_at = 0.0
         self.is_spooling = self.is_urgent = False
         self.refused: CommitError | None = None
-        self._left = 0
         self._gone = 0  # of what is not settled: dropped, or handed over to the late run
         self._late_run = late_run
         self.spool = spool
@@ -81,8 +80,8 @@ class Outflow:
 
     @property
     def in_spool(self) -> int:
-        """How many summaries wait in the spool."""
-        return self._left if self.spool is None or self._left else self.spool.summaries
+        """How many summaries wait in the spool, and in that of the late run."""
+        return self._late_run.spooled + (0 if self.spool is None else self.spool.summaries)
 
     @property
     def beside(self) -> int:
@@ -152,6 +151,11 @@ class Outflow:
         self._counters.recovered += work.recovered
         self._settle(work)
 
+    def be_urgent(self, urgent: bool) -> None:
+        """Have all that is not committed put into the spool, if there is one; or go on as always."""
+        self.is_urgent = urgent
+        self._late_run.be_urgent(urgent)
+
     async def relieve(self) -> None:
         """Put what waits into the spool, if it is time for that."""
         if self.spool is None or asyncio.get_running_loop().time() < self._spool_again_at or (self.work is not None and self.work.uploads):
@@ -206,7 +210,6 @@ class Outflow:
     async def close(self) -> None:
         """Give back the storage's sessions and the spool's files."""
         if self.spool is not None:
-            self._left = self.spool.summaries
             await self.spool.close()
         await self._appender.close()
 

@@ -100,7 +100,7 @@ class Pipeline:
 
     def be_urgent(self, urgent: bool) -> None:
         """Have all that is not committed put into the spool, if there is one; or leave it to the sink again what goes there."""
-        self._sink.is_urgent = urgent
+        self._sink.be_urgent(urgent)
         self._wakeup.set()
 
     def raise_if_dead(self) -> None:
@@ -260,7 +260,7 @@ class Pipeline:
                 return
             if waiting:
                 policy = self.config.batch
-                size, wanted = queue.waiting_bytes, bool(self._tickets) or self._closing or queue.is_crowded
+                size, wanted = queue.waiting_bytes, bool(self._tickets) or self._closing or queue.is_crowded or self._sink.is_urgent
                 delay = due_in(policy, self._waiting(size), wanted=wanted)
                 queue.wake_at = queue.accepted - waiting + (policy.due_count or 0)
                 if delay <= 0.0 and not wanted:

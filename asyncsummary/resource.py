@@ -330,9 +330,9 @@ class WriterResource:
 
 
 async def _put_aside(pipeline: Pipeline) -> None:
-    """Wait until nothing is in memory only: what is in the spool, or committed, holds no room in the queue."""
+    """Wait until nothing is in memory only."""
     try:
-        while pipeline.queue.pending_bytes and not pipeline.ended:
+        while pipeline.uncommitted > pipeline.spooled and not pipeline.ended:
             pipeline.be_urgent(True)
             await asyncio.sleep(_LOOK_SECONDS)
     finally:

@@ -29,7 +29,7 @@ class Sink(Protocol):
     it once, and takes it away."""
 
     is_urgent: bool
-    """Whether ``relieve`` is to put elsewhere all that is not durable: the process may not live long."""
+    """Whether all that is not durable is to be put elsewhere soon: the process may not live long. ``be_urgent`` sets it."""
 
     @property
     def has_work(self) -> bool:
@@ -65,6 +65,10 @@ class Sink(Protocol):
         Raises:
             GaveUpError: it is not known to be durable; call this again.
         """
+        ...
+
+    def be_urgent(self, urgent: bool) -> None:
+        """Have ``relieve`` put elsewhere all that is not durable; or go on as always."""
         ...
 
     async def relieve(self) -> None:

@@ -60,6 +60,7 @@ class Spool:
         self._last_name: str | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._told = False
+        self._left = 0
         self.puts = 0
         """How often something was put in."""
 
@@ -75,8 +76,8 @@ class Spool:
 
     @property
     def summaries(self) -> int:
-        """How many summaries wait in it."""
-        return sum(chunk.kept for file in self._files for chunk in file.chunks)
+        """How many summaries wait in it; when it is closed, how many it has left for the next writer."""
+        return self._left + sum(chunk.kept for file in self._files for chunk in file.chunks)
 
     def has_room(self, size: int) -> bool:
         """Return whether so many bytes more are within the bound."""
@@ -164,6 +165,7 @@ class Spool:
 
     async def close(self) -> None:
         """Let go of all files; those that hold something stay for the next writer."""
+        self._left = self.summaries
         files, self._files = self._files, deque()
         self.wait()
         for file in files:

@@ -132,6 +132,9 @@ class DatabaseSink:
         self._counters.last_error = None
         self._queue.settle(work.count, work.size)
 
+    def be_urgent(self, urgent: bool) -> None:
+        """Nothing: there is no other place."""
+
     async def relieve(self) -> None:
         """Nothing: there is no other place."""
 

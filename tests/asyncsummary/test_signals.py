@@ -14,6 +14,7 @@ import pytest
 
 import asyncsummary as summary
 from asyncsummary.living import living
+from asyncsummary.order import LatePolicy
 from asyncsummary_storage import Fault, When
 from tests.support.events import events_of, scalars_of
 from tests.support.writing import Bench
@@ -133,6 +134,25 @@ async def test_storage_that_is_away_and_a_spool(
     async with bench.writer(spool_root=tmp_path) as another:
         await another.scalar("t", 1.0, 201)
     assert bench.steps() == list(range(202))
+
+
+async def test_late_scalars_and_a_spool(tmp_path: Path, passed_on: list[int]) -> None:
+    """What a late run has taken goes to its spool as well."""
+    bench = Bench()
+    writer = bench.writer(late_steps=LatePolicy.SUBRUN, spool_root=tmp_path)
+    for step in (9, 3, 10):
+        await writer.scalar("t", 1.0, step)
+        await writer.flush()
+    bench.script.always([Fault("append"), Fault("probe")])
+    for step in (4, 11):
+        await writer.scalar("t", 1.0, step)
+    with summary.install_signal_handlers(signals=[signal.SIGUSR1], deadline_seconds=2.0):
+        signal.raise_signal(signal.SIGUSR1)
+        await until(lambda: passed_on)
+    assert (writer.stats.spooled, writer.stats.pending) == (2, 2)
+    bench.script.heal()
+    await writer.close()
+    assert (bench.steps(), [step for _, step, _ in bench.late()]) == ([9, 10, 11], [3, 4])
 
 
 async def test_a_spool_that_is_too_small(tmp_path: Path, passed_on: list[int], caplog: pytest.LogCaptureFixture) -> None:
