@@ -62,13 +62,13 @@ class WriterResource:
     async def scalar(self, name: Any, value: Any, step: Any, family: Any) -> bool:
         """Check a scalar and accept it; False says that it was dropped by the overflow policy."""
         wall_time = _wall_time()
-        pipeline = self._pipeline if self._is_open_here() else await self.opened()
-        assert pipeline is not None, "it is open"
+        self._require_usable()
         scope = current_name_scope.get()
         number = self._tags.number(name, family, scope)
         tag, size = self._tags.names[number], self._tags.sizes[number]
         value = scalar_value(value, tag)
         step = current_step() if step is None else as_step(step, tag)
+        pipeline = await self._opened()
         if not pipeline.queue.reserve_now(size) and not await pipeline.reserve(size):
             return False
         pipeline.queue.put_scalar(number, step, value, wall_time, size)
@@ -78,8 +78,7 @@ class WriterResource:
     async def scalars(self, values: Any, step: Any, family: Any) -> bool:
         """Check several scalars and accept them together; False says that they were dropped by the overflow policy."""
         wall_time = _wall_time()
-        pipeline = self._pipeline if self._is_open_here() else await self.opened()
-        assert pipeline is not None, "it is open"
+        self._require_usable()
         scope = current_name_scope.get()
         if not isinstance(values, Mapping):
             raise InvalidTypeError(f"values: must map tags to numbers, got {values!r:.60} of type {type(values).__name__}")
@@ -98,6 +97,7 @@ class WriterResource:
                 value = scalar_value(value, self._tags.names[number])
             rows.append(pack_row(at, wall_time, value, number))
             size += sizes[number]
+        pipeline = await self._opened()
         accepted = await self._accept_rows(pipeline, b"".join(rows), len(rows), size)
         if accepted:
             self.lane.learn(scope, family, numbers)
@@ -107,9 +107,10 @@ class WriterResource:
     async def scalar_series(self, name: Any, values: Any, steps: Any, wall_times: Any, family: Any) -> bool:
         """Check the points of one tag and accept them in pieces; False says that some were dropped by the overflow policy."""
         wall_time = _wall_time()
-        pipeline = await self.opened()
+        self._require_usable()
         number = self._tags.number(name, family, current_name_scope.get())
         points = series(values, steps, wall_times, self._tags.names[number])
+        pipeline = await self._opened()
         accepted = True
         for start in range(0, len(points), SERIES_PIECE):
             count = min(SERIES_PIECE, len(points) - start)
@@ -130,10 +131,11 @@ class WriterResource:
         False says that it was dropped by the overflow policy.
         """
         wall_time = _wall_time()
-        pipeline = await self.opened()
+        self._require_usable()
         tag = plain_tag(name) if plain else self._tags.name(name, family, current_name_scope.get())
         content = check(tag)
         number = current_step() if step is None else as_step(step, tag)
+        pipeline = await self._opened()
         if isinstance(content, Ready):
             return await self._accept(pipeline, event_of(content, wall_time, number, tag))
         deferred = Deferred(partial(event_of, content, wall_time, number, tag), content.size + len(tag))
@@ -141,29 +143,31 @@ class WriterResource:
 
     async def upload(self, name: Any, step: Any, family: Any, check: Callable[[str, int], Embedding]) -> bool:
         """Check an embedding, whose files belong beside the segments, and accept it; False says that it was dropped."""
-        pipeline = await self.opened()
+        self._require_usable()
         tag = self._tags.name(name, family, current_name_scope.get())
         number = current_step() if step is None else as_step(step, tag)
         content = check(tag, number)
+        pipeline = await self._opened()
         return await self._accept(pipeline, Upload(naming(tag)(content.files), INDEX, naming(tag)(content.amend), content.size))
 
     async def generic(self, name: Any, value: Any, metadata: Any, step: Any, family: Any, *, plain: bool = False) -> bool:
         """Check a tensor and accept it, under a ``plain`` tag if so asked; False says that it was dropped by the overflow policy."""
         wall_time = _wall_time()
-        pipeline = await self.opened()
+        self._require_usable()
         tag = plain_tag(name) if plain else self._tags.name(name, family, current_name_scope.get())
         found = tensor_value(value, metadata, tag)
         number = current_step() if step is None else as_step(step, tag)
-        event = Event(wall_time=wall_time, step=number, summary=Summary(value=[found]))
-        return await self._accept(pipeline, event.SerializeToString())
+        event = Event(wall_time=wall_time, step=number, summary=Summary(value=[found])).SerializeToString()
+        return await self._accept(await self._opened(), event)
 
     async def graph(self, graph: Any, step: Any) -> bool:
         """Check a graph and accept it; False says that it was dropped by the overflow policy."""
         wall_time = _wall_time()
+        self._require_usable()
         data = graph_bytes(graph)
         number = current_step() if step is None else as_step(step, None)
-        pipeline = await self.opened()
-        return await self._accept(pipeline, Event(wall_time=wall_time, step=number, graph_def=data).SerializeToString())
+        event = Event(wall_time=wall_time, step=number, graph_def=data).SerializeToString()
+        return await self._accept(await self._opened(), event)
 
     async def event(self, payload: bytes) -> bool:
         """Accept a serialised Event that was checked; False says that it was dropped by the overflow policy."""
@@ -190,17 +194,30 @@ class WriterResource:
         """Return the open pipeline; open it if this is the first use.
 
         Raises:
+            OpenError: the logdir cannot be opened; the next use tries again.
+            WriterClosedError, WrongLoopError, PipelineError: as ``_require_usable``.
+        """
+        self._require_usable()
+        return await self._opened()
+
+    def _require_usable(self) -> None:
+        """See that there is a point in opening. What is written is checked, and copied, between this and the opening, which takes a while.
+
+        Raises:
             WriterClosedError: it was closed.
             WrongLoopError: it belongs to another event loop, thread or process.
             PipelineError: its task died.
-            OpenError: the logdir cannot be opened; the next use tries again.
         """
+        if self._is_open_here():
+            return
         self._require_here()
         if self._closed:
             raise WriterClosedError(f"the writer of {self.config.logdir!r} is closed; 'await writer.init()' opens it again")
         if self._pipeline is not None:
             self._pipeline.raise_if_dead()
-        return await self._open()
+
+    async def _opened(self) -> Pipeline:
+        return self._pipeline if self._pipeline is not None and self._is_open_here() else await self._open()
 
     async def init(self) -> None:
         """Open, or open again after ``close``; do nothing if it is open."""
@@ -235,7 +252,7 @@ class WriterResource:
         self.was_opened = True
         if self._loop is not None and not pipeline.closed:
             self.lane.open(pipeline.queue, threading.get_ident(), self._loop.is_running)
-        if pipeline.ended:
+        if pipeline.closed:  # and perhaps still closing: nobody would take what is put into the queue now
             raise WriterClosedError(f"the writer of {self.config.logdir!r} was closed while it was being opened")
         return pipeline
 

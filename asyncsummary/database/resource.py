@@ -50,29 +50,30 @@ class DatabaseResource(WriterResource):
         if type(value) in PLAIN_TYPES:
             return await super().scalar(name, value, step, family)
         wall_time = _wall_time()
-        pipeline = await self.opened()
+        self._require_usable()
         number = self._tags.number(name, family, current_name_scope.get())
         tag = self._tags.names[number]
         with self._told_where():
             kept = kept_scalar(value, tag)
         at = current_step() if step is None else as_step(step, tag)
-        return await self._accept_scalars(pipeline, [(number, kept)], at, wall_time)
+        return await self._accept_scalars(await self._opened(), [(number, kept)], at, wall_time)
 
     async def scalars(self, values: Any, step: Any, family: Any) -> bool:
         """Check several scalars and accept them together, in their own dtypes; False says that they were dropped."""
         if not isinstance(values, Mapping) or all(type(value) in PLAIN_TYPES for value in values.values()):
             return await super().scalars(values, step, family)
         wall_time = _wall_time()
-        pipeline = await self.opened()
+        self._require_usable()
         scope = current_name_scope.get()
         at = current_step() if step is None else as_step(step, next(iter(values), None))
         numbers = [self._tags.number(name, family, scope) for name in values]
         with self._told_where():
             kept = [(number, kept_scalar(value, self._tags.names[number])) for number, value in zip(numbers, values.values(), strict=True)]
-        return await self._accept_scalars(pipeline, kept, at, wall_time)
+        return await self._accept_scalars(await self._opened(), kept, at, wall_time)
 
     async def scalar_series(self, name: Any, values: Any, steps: Any, wall_times: Any, family: Any) -> bool:
         """Check the points of one tag and accept them in pieces, in their own dtype; False says that some were dropped."""
+        self._require_usable()
         tag_number = self._tags.number(name, family, current_name_scope.get())
         tag = self._tags.names[tag_number]
         with self._told_where():
@@ -80,11 +81,11 @@ class DatabaseResource(WriterResource):
         if kept is None:
             return await super().scalar_series(name, values, steps, wall_times, family)
         wall_time = _wall_time()
-        pipeline = await self.opened()
         points = series(kept, steps, wall_times, tag)
         times = [wall_time] * len(points) if points.times is None else points.times.tolist()
         dtype, data = DATA_TYPES[kept.dtype.name], kept.view(f"V{kept.itemsize}").tolist()
         at = points.steps.tolist()
+        pipeline = await self._opened()
         accepted = True
         for start in range(0, len(points), _SERIES_PIECE):
             numbers = range(start, min(start + _SERIES_PIECE, len(points)))

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal, cast
 
+import numpy as np
 import pytest
 
 import asyncsummary as summary
@@ -87,6 +88,27 @@ async def test_a_first_write_cancelled_at_every_turn() -> None:
         return was_done
 
     await cancel_at_every_turn(attempt)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 5, 10, 30, 100])
+@pytest.mark.parametrize("database", [False, True])
+async def test_closed_while_a_first_write_opens(database: bool, turns: int, tmp_path: Path) -> None:
+    """It is committed, or its caller is told: not accepted by what takes nothing more."""
+    writer = summary.create_db_writer(tmp_path / "db") if database else summary.create_file_writer(tmp_path)
+    calls: list[Callable[[int], Awaitable[object]]] = [
+        lambda step: writer.scalar("a", 1.0, step),
+        lambda step: writer.scalars({"b": np.float16(1)}, step),
+        lambda step: writer.scalar_series("c", [1.0], [step]),
+        lambda step: writer.histogram("d", [1.0], step),
+        lambda step: writer.generic("e", [1.0], step),
+    ]
+    writes = [asyncio.ensure_future(call(1)) for call in calls]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await writer.close()
+    results = await asyncio.gather(*writes, return_exceptions=True)
+    assert all(result is True or isinstance(result, summary.WriterClosedError) for result in results), results
+    assert (writer.stats.committed, writer.stats.pending) == (results.count(True), 0)
 
 
 async def test_a_write_that_waits_for_room_cancelled_at_every_turn() -> None:

@@ -2,14 +2,17 @@
 
 import asyncio
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import asyncsummary as summary
+from asyncsummary.database import export
 from asyncsummary.protos import GraphDef, NodeDef, PluginData, SummaryMetadata
 from asyncsummary.values import histogram as histogram_module
+from tests.support.events import events_in
 from tests.support.writing import Bench
 
 IMAGE = np.zeros((1, 2, 2, 3), np.uint8)
@@ -98,6 +101,35 @@ async def test_arrays_are_taken_when_they_are_given() -> None:
     histogram, image = (event.summary.value[0] for event in bench.events()[2:])
     assert histogram.histo.sum == 3.0
     assert len(image.image.encoded_image_string) < 80
+
+
+@pytest.mark.parametrize("database", [False, True])
+async def test_arrays_that_change_while_the_writer_opens(database: bool, tmp_path: Path) -> None:
+    """What is written is what they held at the call, though the first one opens the writer."""
+    logdir = tmp_path / "run"
+    writer = summary.create_db_writer(tmp_path / "db", "experiment", "run") if database else summary.create_file_writer(logdir)
+    number, numbers, integers = np.zeros(1, np.float32), np.zeros(3, np.float32), np.zeros(3, np.int32)
+    writes = [
+        asyncio.ensure_future(writer.scalar("scalar", number, 1)),
+        asyncio.ensure_future(writer.scalars({"scalars": number}, 1)),
+        asyncio.ensure_future(writer.scalar_series("series", numbers, [1, 2, 3])),
+        asyncio.ensure_future(writer.scalar_series("integers", integers, [1, 2, 3])),
+        asyncio.ensure_future(writer.histogram("histogram", numbers, 1)),
+        asyncio.ensure_future(writer.generic("generic", numbers, 1)),
+    ]
+    await asyncio.sleep(0)
+    assert not any(write.done() for write in writes)
+    for array in (number, numbers, integers):
+        array[:] = 9
+    await asyncio.gather(*writes)
+    await writer.close()
+    if database:
+        await export(tmp_path / "db", logdir)
+    events = [event for path in logdir.rglob("*tfevents*") for event in events_in(path.read_bytes())]
+    values = {value.tag: value.SerializeToString() for event in events for value in event.summary.value}
+    assert set(values) == {"scalar", "scalars", "series", "integers", "histogram", "generic"}
+    nines = [np.array(9, dtype).tobytes() for dtype in ("<f4", "<f8", "<i4")]
+    assert not any(nine in value for nine in nines for value in values.values())
 
 
 async def test_large_summaries_count_by_their_bytes() -> None:
