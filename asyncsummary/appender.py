@@ -76,7 +76,7 @@ class Appender:
         self._appends = 0
         self._last_write: float | None = None
         self._is_extended = False
-        self._is_lost = False
+        self._overtaken: Position | None = None  # where the segment ends that somebody else has written to, behind our last append
         self._header_bytes = 0
         self._begun: float | None = None
         self._hurried_at: float | None = None
@@ -125,6 +125,8 @@ class Appender:
 
     async def _append(self, data: bytes, note: Callable[[Attempt], Awaitable[None]] | None) -> None:
         if self._commit is None:
+            if self._overtaken is not None:  # told only now: that append was committed, whatever happens on the way of the news
+                await self._leave_to_others(self._overtaken)
             await self._place(data)
         for _ in range(_MOST_FENCES):
             if note is not None and self.attempt is not None:
@@ -133,9 +135,7 @@ class Appender:
             match action:
                 case commit.Committed(position, overtaken):
                     self._note_committed(position)
-                    if overtaken:
-                        self._is_lost = True
-                        await self._leave_to_others(position)
+                    self._overtaken = position if overtaken else None
                     return
                 case commit.Fenced(found):
                     await self._leave_to_others(found)
@@ -223,7 +223,7 @@ class Appender:
             await unfinished.note_committed()
             return found
         first = b"" if attempt.at.exists or name is None else header.file_version(name.seconds)
-        self._segment, self._last_name, self._is_lost = self._folder.segment(attempt.segment), attempt.segment, False
+        self._segment, self._last_name, self._overtaken = self._folder.segment(attempt.segment), attempt.segment, None
         self._position, self._header_bytes = attempt.at, len(first)
         self._commit = commit.Commit(first + unfinished.data, attempt.at, self._retry, doubtful=True)
         await self.append(unfinished.data)
@@ -296,7 +296,7 @@ class Appender:
         """Begin the commit of a batch, in the open segment or in the next one."""
         largest = self._config.max_segment_bytes
         placement = place(Open(self._position.offset, self._appends), len(data), self._run_bytes, self._folder.terms, largest)
-        if placement is Placement.ROLL or self._is_lost:
+        if placement is Placement.ROLL or self._overtaken is not None:
             await self._roll(data)
         else:
             self._is_extended = placement is Placement.EXTEND
@@ -311,7 +311,7 @@ class Appender:
         self._segment = self._folder.segment(name.name)
         self._last_name = name.name
         self._position, self._appends, self._last_write = NOTHING, 0, None
-        self._is_extended = self._is_lost = False
+        self._is_extended, self._overtaken = False, None
         self._header_bytes = len(first)
         self._commit = commit.Commit(whole, NOTHING, self._retry)
 
@@ -372,7 +372,7 @@ class Appender:
         assert machine is not None, "a commit was begun"
         if not self._position.exists:
             self._counters.segments += 1
-        self._position = position
+        self._position = replace(position, offset=min(position.offset, machine.end))
         self._appends += 1
         self._run_bytes += len(machine.data)
         self._counters.bytes += len(machine.data)

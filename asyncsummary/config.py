@@ -71,6 +71,8 @@ class WriterConfig:
     limits: Limits = field(default_factory=lambda: Limits(MAX_PENDING_SUMMARIES, MAX_PENDING_BYTES))
     overflow: Overflow = Overflow.BLOCK
     late_steps: LatePolicy = LatePolicy.WARN
+    is_late_run: bool = False
+    """Whether this is where another writer's late scalars go: they were accepted, counted and told of there."""
     retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(RETRY_SECONDS))
     request_seconds: float = REQUEST_SECONDS
     """A request without an answer for so long, and a while more for what it has to send, has an unknown outcome."""
@@ -111,6 +113,11 @@ def make_config(
     count = 10 if max_queue is None and local else None if max_queue is None else whole("max_queue", max_queue)
     millis = (120_000 if local else 10_000) if flush_millis is None else whole("flush_millis", flush_millis)
     root = _spool_root(spool_dir, local=local)
+    room = whole("max_spool_bytes", max_spool_bytes, at_least=1)
+    if root is not None and room < pending // 2:
+        raise InvalidArgumentError(
+            f"max_spool_bytes: must be at least half of max_pending_bytes, {pending // 2}: so much goes there at once"
+        )
     wanted = one_of("durability", durability, Durability)
     if wanted is Durability.SPOOL and root is None:
         raise InvalidArgumentError("durability: 'spool' needs a spool_dir; a local logdir has none by default")
@@ -125,7 +132,7 @@ def make_config(
         batch=BatchPolicy(count, millis / 1000, max(1, pending // BATCHES_PENDING), first_at_once),
         max_segment_bytes=None if max_segment_bytes is None else whole("max_segment_bytes", max_segment_bytes, at_least=64 * KIB),
         spool_root=root,
-        max_spool_bytes=whole("max_spool_bytes", max_spool_bytes, at_least=1),
+        max_spool_bytes=room,
         durability=wanted,
         foreign_writer=one_of("foreign_writer", foreign_writer, ForeignWriter),
         limits=Limits(MAX_PENDING_SUMMARIES, pending),

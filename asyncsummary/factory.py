@@ -63,7 +63,8 @@ def create_file_writer(
         spool_dir: a folder on this machine where summaries wait while a remote logdir is away and half of ``max_pending_bytes`` is
             taken. They are committed in order when it is back, by this writer or, after its end, by the next one of this logdir or
             ``asyncsummary sync``. Default: a folder in the user's cache for remote logdirs, none for local ones. False: none.
-        max_spool_bytes: how much may be there. When that is taken, too, ``overflow`` decides. Default 1 GiB.
+        max_spool_bytes: how much may be there, at least half of ``max_pending_bytes``. When that is taken, too, ``overflow`` decides.
+            Default 1 GiB.
         durability: "commit", or "spool" to put each batch into the spool before it is sent, so that a process that is killed loses no more
             than the batch that was not full yet.
         foreign_writer: what to do when another process has written to the segment that this one was appending to (two of them have

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from asyncsummary.appender import Appender
 from asyncsummary.config import WriterConfig
-from asyncsummary.late_run import LateRun, late_config
+from asyncsummary.late_run import LateRun
 from asyncsummary.outflow import Outflow
 from asyncsummary.pipeline import Pipeline
 from asyncsummary.queue import SummaryQueue
@@ -26,10 +26,9 @@ def file_pipeline(
     """Return a pipeline that writes event files; nothing is opened yet."""
 
     def make_sink(queue: SummaryQueue, wakeup: asyncio.Event) -> Outflow:
-        late = late_config(config)
         appender = Appender(config, make_folder(config.logdir), counters, wall)
         spool = None if config.spool_root is None else Spool(config.spool_root, config.logdir, config.max_spool_bytes, wall)
-        late_run = LateRun(lambda: file_pipeline(late, make_folder, tags, counters, wall), tags, config.retry.window_seconds)
+        late_run = LateRun(config, lambda late: file_pipeline(late, make_folder, tags, counters, wall), tags)
         return Outflow(config, queue, tags, counters, appender, spool, late_run, wakeup)
 
     return Pipeline(config, tags, counters, make_sink)

@@ -3,20 +3,24 @@
 TensorBoard shows it as a run beside the one that they belong to; docs/late_steps.md says why there. It has a pipeline of its own.
 """
 
+import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asyncsummary.columns import Batch
-from asyncsummary.config import Durability, WriterConfig
+from asyncsummary.config import WriterConfig
 from asyncsummary.errors import CommitError
 from asyncsummary.order import LatePolicy
+from asyncsummary.spool import holds_something
 from asyncsummary.tags import TagTable
 
 if TYPE_CHECKING:
     from asyncsummary.pipeline import Pipeline
 
 FOLDER = "late"
+_logger = logging.getLogger("asyncsummary")
 
 
 def late_config(config: WriterConfig) -> WriterConfig:
@@ -25,19 +29,21 @@ def late_config(config: WriterConfig) -> WriterConfig:
         config,
         logdir=f"{config.logdir.rstrip('/')}/{FOLDER}",
         late_steps=LatePolicy.KEEP,
+        is_late_run=True,
         retry=replace(config.retry, window_seconds=float("inf")),
-        durability=Durability.COMMIT,
     )
 
 
 class LateRun:
     """The late run of a writer; nothing is opened, and no folder made, before the first late scalar."""
 
-    def __init__(self, make_pipeline: Callable[[], "Pipeline"], tags: TagTable, retry_seconds: float) -> None:
+    def __init__(self, config: WriterConfig, make_pipeline: Callable[[WriterConfig], "Pipeline"], tags: TagTable) -> None:
+        self._config = late_config(config)
         self._make_pipeline = make_pipeline
         self._tags = tags
-        self._retry_seconds = retry_seconds
+        self._retry_seconds = config.retry.window_seconds
         self._pipeline: Pipeline | None = None
+        self._ending = self._told = self._told_full = False
 
     @property
     def uncommitted(self) -> int:
@@ -46,18 +52,37 @@ class LateRun:
 
     @property
     def spooled(self) -> int:
-        """How many of them are in its spool."""
+        """How many scalars are in its spool, those of earlier processes included."""
         return 0 if self._pipeline is None else self._pipeline.spooled
 
+    @property
+    def saved(self) -> int:
+        """How many of those that were taken are there."""
+        return 0 if self._pipeline is None else self._pipeline.saved
+
+    async def adopt(self) -> None:
+        """If an earlier process has left something in its spool, let it open, without waiting for that."""
+        root = self._config.spool_root
+        if self._pipeline is None and root is not None and await asyncio.to_thread(holds_something, root, self._config.logdir):
+            self._start()
+
+    def _start(self) -> None:
+        self._pipeline = self._make_pipeline(self._config)
+        self._pipeline.start()
+
     def take(self, batch: Batch) -> bool:
-        """Accept late scalars, all or, as False says, none: if the writer's event loop is ending. Never waits."""
-        if self._pipeline is None:
-            self._pipeline = self._make_pipeline()
-            self._pipeline.start()
-        if self._pipeline.closed:
+        """Accept late scalars, all or, as False says, none: if the event loop is ending, or as many wait as may. Never waits."""
+        if self._pipeline is None and not self._ending:
+            self._start()
+        if self._pipeline is None or self._pipeline.closed:
             return False
         queue = self._pipeline.queue
         size = self._tags.total(batch.tags)
+        if queue.pending_bytes > queue.limits.bytes:
+            if not self._told_full:
+                self._told_full = True
+                _logger.warning("%s: takes nothing more, as storage does not; late points go to the run itself", self._config.logdir)
+            return False
         queue.take_room_anyway(size, batch.scalars)  # they had room in the writer's own queue until now
         queue.put_rows(batch.rows(), batch.scalars, size)
         return True
@@ -74,6 +99,7 @@ class LateRun:
 
     def abandon(self) -> None:
         """Let it finish by itself, as the writer's own pipeline has."""
+        self._ending = True
         if self._pipeline is not None and not self._pipeline.closed:
             self._pipeline.hurry(self._retry_seconds)
             self._pipeline.abandon()
@@ -89,13 +115,16 @@ class LateRun:
             return
         pipeline.hurry(self._retry_seconds)
         await pipeline.close()
-        lost = pipeline.uncommitted - pipeline.spooled
-        if lost > 0:
+        whereabouts = pipeline.whereabouts
+        left = pipeline.uncommitted
+        if left and not self._told:
+            self._told = True
+            lost = left - pipeline.saved
             pipeline.counters.dropped += lost
             pipeline.queue.settle(lost, 0, 0)
             raise CommitError(
-                f"closed {pipeline.config.logdir!r} with {lost} late summaries not committed: "
-                f"{pipeline.counters.last_error or 'it could not be opened'}",
-                uncommitted=lost,
+                f"closed {pipeline.config.logdir!r} with {left} late summaries not committed: "
+                f"{pipeline.counters.last_error or 'it could not be opened'}{whereabouts}",
+                uncommitted=left,
                 retriable=False,
             )

@@ -45,6 +45,12 @@ def tell_late(logdir: str, tag: str, policy: LatePolicy) -> None:
     )
 
 
+def tell_spooling(logdir: str, last_error: str | None, spool: Spool) -> None:
+    """Log that summaries go to the spool for now."""
+    told = "%s: storage is slow or away (%s); summaries go to the spool in %s until it is back"
+    _logger.warning(told, logdir, last_error or "no answer yet", spool.folder)
+
+
 def not_committed(logdir: str, count: int, error: GaveUpError) -> CommitError:
     """Return what a flush raises: so many summaries are waiting, and are tried again."""
     told = _kind(error)(f"{count} summaries for {logdir!r} are not committed: {error}", uncommitted=count, retriable=not error.permanent)
@@ -56,6 +62,15 @@ def closed_without(logdir: str, count: int, error: GaveUpError, where: str) -> C
     """Return what ``close`` raises: so many summaries are not committed; ``where`` says what is left of them."""
     told = _kind(error)(f"closed {logdir!r} with {count} summaries not committed: {error}{where}", uncommitted=count, retriable=False)
     told.__cause__ = error.error
+    return told
+
+
+def both(loss: CommitError | None, other: CommitError) -> CommitError:
+    """Return what is raised where a run and its late run have something to tell."""
+    if loss is None:
+        return other
+    told = type(loss)(f"{loss}; {other}", uncommitted=loss.uncommitted + other.uncommitted, retriable=False)
+    told.__cause__ = loss.__cause__
     return told
 
 
@@ -72,15 +87,13 @@ def shut_down_while_opening(logdir: str) -> OpenError:
     return OpenError(f"opening logdir {logdir!r} was cancelled, as its event loop shuts down")
 
 
-def whereabouts(spool: Spool | None, lost: int) -> str:
-    """Return where what was saved is, as the end of a sentence; ``lost`` summaries were not."""
-    if spool is None or spool.is_empty:
+def whereabouts(spool: Spool | None, saved: int, lost: int) -> str:
+    """Return where those are that were ``saved``, the late run's among them, as the end of a sentence; ``lost`` summaries were not."""
+    if spool is None or not saved:
         return ""
-    what = "all of them" if not lost else f"{spool.summaries} of them"
-    return (
-        f". {what} are in the spool in {spool.folder}; the next writer of this logdir on this machine commits them, and so does "
-        f"'asyncsummary sync'"
-    )
+    what = "all of them" if not lost else f"{saved} of them"
+    where = f"spool in {spool.folder}" if saved == spool.own else f"spools of the run and its late run in {spool.folder.parent}"
+    return f". {what} are in the {where}; the next writer of this logdir on this machine commits them, and so does 'asyncsummary sync'"
 
 
 def _kind(error: GaveUpError) -> type[CommitError]:

@@ -8,10 +8,10 @@ import asyncio
 import itertools
 import logging
 from collections import deque
+from collections.abc import Callable
 
 from asyncsummary.appender import Appender, Unfinished
 from asyncsummary.batch import Waiting, due_in
-from asyncsummary.columns import Batch
 from asyncsummary.config import Durability, WriterConfig
 from asyncsummary.encode import Encoder
 from asyncsummary.encoding import encoded
@@ -19,8 +19,9 @@ from asyncsummary.errors import CommitError, InvalidSummaryError
 from asyncsummary.joining import concatenated
 from asyncsummary.journal import Attempt
 from asyncsummary.late_run import LateRun
-from asyncsummary.losses import cannot_be_encoded, tell_late, whereabouts
-from asyncsummary.order import LatePolicy, StepTracker, by_step, in_order
+from asyncsummary.losses import cannot_be_encoded, tell_spooling, whereabouts
+from asyncsummary.order import LatePolicy
+from asyncsummary.ordering import Ordering
 from asyncsummary.queue import SummaryQueue
 from asyncsummary.spool import Spool
 from asyncsummary.stats import Counters
@@ -30,7 +31,6 @@ from asyncsummary.work import MOST_TOGETHER, Work, divided, next_of, together
 
 _logger = logging.getLogger("asyncsummary")
 
-_ORDER_INLINE = 65_536  # larger batches are put in order in a thread, which gets on slowly beside a busy event loop
 _LOOK_SECONDS = 0.1  # how often it is seen to the queue while an append is on its way
 _SPOOL_PAUSE_SECONDS = 30.0  # after the disk refused something
 
@@ -56,14 +56,14 @@ class Outflow:
         self._appender = appender
         self._wakeup = wakeup
         self._encoder = Encoder(tags.encoded)
-        self._tracker = StepTracker(config.late_steps)
-        self._told_late: set[int] = set()
+        self._ordering = Ordering(config, tags, counters)
         self._behind: deque[Work] = deque()
         self._spool_again_at = 0.0
         self.is_spooling = self.is_urgent = False
         self.refused: CommitError | None = None
         self._gone = 0  # of what is not settled: dropped, or handed over to the late run
         self._late_run = late_run
+        self.flush_beside, self.close_beside, self.abandon_beside = late_run.flush, late_run.close, late_run.abandon
         self.spool = spool
         self.work: Work | None = None
         self.since = 0.0
@@ -84,9 +84,19 @@ class Outflow:
         return self._late_run.spooled + (0 if self.spool is None else self.spool.summaries)
 
     @property
+    def saved(self) -> int:
+        """How many of them this process has put there."""
+        return self._late_run.saved + (0 if self.spool is None else self.spool.own)
+
+    @property
     def beside(self) -> int:
         """How many scalars are in the late run, less what the queue still counts although it was dropped or went there."""
-        return self._late_run.uncommitted - self._gone
+        return self.elsewhere - self._gone
+
+    @property
+    def elsewhere(self) -> int:
+        """How many scalars are in the late run."""
+        return self._late_run.uncommitted
 
     async def open(self) -> None:
         """Open the appender; what earlier processes of this machine have left in the spool is taken over."""
@@ -97,7 +107,12 @@ class Outflow:
             taken = await self.spool.take()
             if taken is not None and taken.attempt is not None:
                 unfinished = Unfinished(taken.data, taken.attempt, self._note_recovered)
-        await self._appender.open(unfinished)
+        if self.spool is None or not self._config.is_late_run:
+            await self._appender.open(unfinished)
+        else:  # it has taken something already, which has room in the spool
+            await self._look_after_queue(asyncio.create_task(self._appender.open(unfinished)), lambda: True)
+        if self._config.late_steps is LatePolicy.SUBRUN:
+            await self._late_run.adopt()
 
     async def next_work(self) -> None:
         """Take the next work in hand, if there is any."""
@@ -148,7 +163,7 @@ class Outflow:
                 _logger.warning("%s: storage is back; everything that was in the spool is committed", self._config.logdir)
         self.work = None
         self._counters.committed += work.kept
-        self._counters.recovered += work.recovered
+        self._counters.note_recovered(work.recovered)
         self._settle(work)
 
     def be_urgent(self, urgent: bool) -> None:
@@ -189,23 +204,11 @@ class Outflow:
 
     def whereabouts(self, lost: int) -> str:
         """Return where what was saved is, as the end of a sentence; ``lost`` summaries were not."""
-        return whereabouts(self.spool, lost)
+        return whereabouts(self.spool, self.saved, lost)
 
     def hurry(self, seconds: float) -> None:
         """From now on, give up after so many seconds."""
         self._appender.hurry(seconds)
-
-    async def flush_beside(self, timeout: float | None) -> None:
-        """Wait for the late run."""
-        await self._late_run.flush(timeout)
-
-    async def close_beside(self) -> None:
-        """Close the late run."""
-        await self._late_run.close()
-
-    def abandon_beside(self) -> None:
-        """Let the late run finish by itself."""
-        self._late_run.abandon()
 
     async def close(self) -> None:
         """Give back the storage's sessions and the spool's files."""
@@ -238,11 +241,7 @@ class Outflow:
         return True
 
     async def _order(self, work: Work) -> None:
-        """Put a batch in order, and see to what comes late."""
-        if work.batch is not None and not work.ordered:
-            takes_long = work.batch.scalars > _ORDER_INLINE and not in_order(work.batch)
-            ordered = await asyncio.to_thread(by_step, work.batch) if takes_long else by_step(work.batch)
-            self._sort_out_late(work, ordered)
+        self._note_dropped(await self._ordering.order(work))
 
     async def _prepare(self, work: Work) -> None:
         """Encode a batch, in order."""
@@ -269,16 +268,6 @@ class Outflow:
         self._note_dropped(len(failed))
         self.refused = cannot_be_encoded(self._config.logdir, failed, self.refused)
 
-    def _sort_out_late(self, work: Work, ordered: Batch) -> None:
-        passed = self._tracker.pass_through(ordered)
-        for number, count in passed.counts.items():
-            self._counters.late += count
-            if number not in self._told_late and self._tracker.policy is not LatePolicy.KEEP:
-                self._told_late.add(number)
-                tell_late(self._config.logdir, self._tags.names[number], self._tracker.policy)
-        work.batch, work.late, work.kept, work.ordered = passed.batch, passed.late, len(passed.batch), True
-        self._note_dropped(len(ordered) - work.left)
-
     def _note_dropped(self, count: int) -> None:
         """Count what is dropped of a work that is not settled yet."""
         self._counters.dropped += count
@@ -291,22 +280,31 @@ class Outflow:
             if work.is_spooled and self.spool is not None:
                 await self.spool.note_attempt(attempt)
 
+        def may_relieve() -> bool:
+            return self._config.durability is Durability.SPOOL or self._appender.is_in_trouble or self.is_urgent
+
         append = asyncio.create_task(self._appender.append(data, note))
-        append.add_done_callback(lambda _: self._wakeup.set())
         try:
-            while not append.done():
+            await self._look_after_queue(append, may_relieve)
+        finally:
+            work.is_sent = not append.cancelled() and append.exception() is None
+
+    async def _look_after_queue(self, task: "asyncio.Task[None]", may_relieve: Callable[[], bool]) -> None:
+        """Wait for a task; encode what comes next meanwhile, and put what waits into the spool if that may be."""
+        task.add_done_callback(lambda _: self._wakeup.set())
+        try:
+            while not task.done():
                 self._wakeup.clear()
                 if await self._get_ahead():
                     continue
                 await wait_for(self._wakeup, _LOOK_SECONDS)
-                if not append.done() and (self._config.durability is Durability.SPOOL or self._appender.is_in_trouble or self.is_urgent):
+                if not task.done() and may_relieve():
                     await self.relieve()
-        except BaseException:  # cancellation, or a bug: nobody else knows of the append, so it must not outlive this
-            append.cancel()
-            await asyncio.wait([append])
-            work.is_sent = not append.cancelled() and append.exception() is None
+        except BaseException:  # cancellation, or a bug: nobody else knows of the task, so it must not outlive this
+            task.cancel()
+            await asyncio.wait([task])
             raise
-        append.result()
+        task.result()
 
     async def _get_ahead(self) -> bool:
         """Encode a part of what will go next; False if there is nothing to do."""
@@ -387,14 +385,9 @@ class Outflow:
         if self.spool is not None:
             taken = await self.spool.take()
             await self.spool.note_committed()
-            self._counters.recovered += 0 if taken is None else taken.recovered
+            self._counters.note_recovered(0 if taken is None else taken.recovered)
 
     def _tell_spooling(self, spool: Spool) -> None:
         if not self.is_spooling and self._config.durability is not Durability.SPOOL:
             self.is_spooling = True
-            _logger.warning(
-                "%s: storage is slow or away (%s); summaries go to the spool in %s until it is back",
-                self._config.logdir,
-                self._counters.last_error or "no answer yet",
-                spool.folder,
-            )
+            tell_spooling(self._config.logdir, self._counters.last_error, spool)

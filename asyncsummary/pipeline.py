@@ -9,10 +9,10 @@ import logging
 import os
 import warnings
 
-from asyncsummary.batch import NEVER, Waiting, due_in, may_grow
 from asyncsummary.config import WriterConfig
+from asyncsummary.due import Due
 from asyncsummary.errors import CommitError, FlushTimeoutError, PipelineError, SummaryError, WriterClosedError
-from asyncsummary.losses import Drops, closed_without, not_committed, shut_down_while_opening
+from asyncsummary.losses import Drops, both, closed_without, not_committed, shut_down_while_opening
 from asyncsummary.queue import SummaryQueue
 from asyncsummary.sink import GaveUpError, MakeSink
 from asyncsummary.stats import Counters
@@ -42,6 +42,7 @@ class Pipeline:
         self.queue = SummaryQueue(config.limits, config.overflow, config.batch.max_bytes, self._wakeup.set, drops.note, tags)
         self._sink = make_sink(self.queue, self._wakeup)
         self._tickets = Tickets()
+        self._due = Due(config.batch, self.queue, self._sink, self._wakeup)
         self._is_open = self._closing = False
         self._loss: CommitError | None = None
         self._dead: PipelineError | None = None
@@ -60,13 +61,18 @@ class Pipeline:
 
     @property
     def spooled(self) -> int:
-        """How many of them are in the local spool."""
+        """How many summaries are in the local spool, those of earlier processes included."""
         return self._sink.in_spool
+
+    @property
+    def saved(self) -> int:
+        """How many of those that are not committed are in the local spool."""
+        return self._sink.saved
 
     @property
     def whereabouts(self) -> str:
         """Where that is, as the end of a sentence."""
-        return self._sink.whereabouts(max(0, self.uncommitted - self.spooled))
+        return self._sink.whereabouts(max(0, self.uncommitted - self.saved))
 
     @property
     def closed(self) -> bool:
@@ -119,10 +125,11 @@ class Pipeline:
     async def flush(self, timeout: float | None) -> None:
         """Wait until all that was accepted before is committed."""
         self.raise_if_dead()
-        target = self.queue.accepted
+        clock = asyncio.get_running_loop().time
+        begun, target = clock(), self.queue.accepted
         if self.queue.settled < target:
             await self._flush_up_to(target, timeout)
-        await self._sink.flush_beside(timeout)
+        await self._sink.flush_beside(None if timeout is None else max(0.0, timeout - (clock() - begun)))
 
     async def _flush_up_to(self, target: int, timeout: float | None) -> None:
         if self.ended:
@@ -158,7 +165,7 @@ class Pipeline:
         try:
             await self._sink.close_beside()
         except CommitError as error:
-            self._loss = self._loss or error
+            self._loss = both(self._loss, error)
         if self._loss is not None:
             loss, self._loss = self._loss, None
             raise loss
@@ -222,7 +229,14 @@ class Pipeline:
 
     async def _open(self) -> bool:
         try:
-            await self._sink.open()
+            while not self._is_open:
+                try:
+                    await self._sink.open()
+                    self._is_open = True
+                except SummaryError as error:
+                    if not self.config.is_late_run or self._closing:
+                        raise
+                    await self._wait_to_open(error)
         except SummaryError as error:
             self._stop_accepting()
             self._opened.set_exception(error)
@@ -231,16 +245,25 @@ class Pipeline:
         except asyncio.CancelledError:
             self._opened.set_exception(shut_down_while_opening(self.config.logdir))
             raise
-        self._is_open = True
         self._opened.set_result(None)
         return True
+
+    async def _wait_to_open(self, error: SummaryError) -> None:
+        """A late run that cannot be opened keeps what it has, and tries again: nobody else would do that for it."""
+        self.counters.last_error = str(error)
+        if not self._away:
+            self._away = True
+            _logger.warning("%s; %d late summaries wait, and it is tried again", error, self.uncommitted)
+        told = f"{self.uncommitted} summaries for {self.config.logdir!r} are not committed: {error}"
+        self._tickets.fail(CommitError(told, uncommitted=self.uncommitted, retriable=True))
+        await self._pause(_PERMANENT_PAUSE_SECONDS, until_wanted=True)
 
     async def _serve(self) -> None:
         """Commit batch after batch, until closing finds nothing left."""
         while True:
             if not self._sink.has_work:
                 self.queue.be_busy(False)
-                await self._until_due()
+                await self._due.wait(lambda: bool(self._tickets), lambda: self._closing)
                 self.queue.be_busy(True)
                 await self._sink.next_work()
             if self._sink.has_work:
@@ -249,47 +272,6 @@ class Pipeline:
                 return
             if self._is_given_up:
                 return
-
-    async def _until_due(self) -> None:
-        """Wait until a batch is due, or the writer closes."""
-        queue = self.queue
-        while True:
-            self._wakeup.clear()
-            waiting = len(queue.waiting)
-            if self._sink.has_more:
-                return
-            if waiting:
-                policy = self.config.batch
-                size, wanted = queue.waiting_bytes, bool(self._tickets) or self._closing or queue.is_crowded or self._sink.is_urgent
-                delay = due_in(policy, self._waiting(size), wanted=wanted)
-                queue.wake_at = queue.accepted - waiting + (policy.due_count or 0)
-                if delay <= 0.0 and not wanted:
-                    await self._let_burst_end(size)
-            else:
-                delay = 0.0 if self._closing else NEVER
-                queue.wake_at = queue.accepted + 1
-            if delay <= 0.0:
-                return
-            await wait_for(self._wakeup, delay)
-            if not waiting:
-                self._sink.since = asyncio.get_running_loop().time()
-
-    async def _let_burst_end(self, size: int) -> None:
-        """Let those have their turn who write together with what is due already: one batch costs less than two.
-
-        It ends when somebody wants the batch, or when ``size``, the bytes of what is due, has grown too much: both wake the task.
-        """
-        queue, clock = self.queue, asyncio.get_running_loop().time
-        begun, before = clock(), -1
-        while queue.accepted > before and may_grow(self.config.batch, self._waiting(size), clock() - begun):
-            before = queue.accepted
-            await asyncio.sleep(0)
-            if self._wakeup.is_set():
-                return
-
-    def _waiting(self, size: int) -> Waiting:
-        queue = self.queue
-        return Waiting(len(queue.waiting), size, asyncio.get_running_loop().time() - self._sink.since, is_first=not queue.settled)
 
     async def _send(self) -> None:
         """Commit the work in hand; if storage does not take it, tell those who wait, and pause."""
@@ -340,16 +322,17 @@ class Pipeline:
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
         while (left := deadline - clock()) > 0 and not (until_wanted and self._wakeup.is_set() and (self._tickets or self._closing)):
-            await self._sink.relieve()
             self._wakeup.clear()
+            await self._sink.relieve()
             await wait_for(self._wakeup, min(left, _RELIEF_SECONDS)) if until_wanted else await asyncio.sleep(min(left, _RELIEF_SECONDS))
 
     async def _give_up(self, error: GaveUpError) -> None:
         """Closing, and storage is away: what is not committed is put into the spool, or lost, counted and told."""
-        uncommitted = self.uncommitted
+        uncommitted = self.uncommitted - self._sink.elsewhere
         lost = await self._sink.save()
-        self._loss = closed_without(self.config.logdir, uncommitted, error, self._sink.whereabouts(lost))
-        _logger.error("%s", self._loss)  # close() raises it, but of a forgotten writer nobody awaits close()
+        told = closed_without(self.config.logdir, uncommitted, error, self._sink.whereabouts(lost))
+        self._loss = told if self._loss is None else both(told, self._loss)
+        _logger.error("%s", told)  # close() raises it, but of a forgotten writer nobody awaits close()
         self._sink.forget()
         self._is_given_up = True
 
@@ -359,6 +342,7 @@ class Pipeline:
         if task is not None:
             task.uncancel()
         self._stop_accepting()
+        self._sink.abandon_beside()  # from now on, what comes late stays here: a late run that begins now would not be waited for
         if self._opened.exception() is None:
             self._sink.hurry(self.config.farewell_seconds)
             try:
@@ -366,7 +350,9 @@ class Pipeline:
                     await self._serve()
             except (TimeoutError, asyncio.CancelledError):
                 pass
-        if self.uncommitted and self._loss is None:
+            except Exception as error:  # a bug; what waits can still be saved
+                self._die(error)
+        if self.uncommitted and not self._is_given_up:
             await self._save_in_time()
 
     async def _save_in_time(self) -> None:
@@ -378,7 +364,8 @@ class Pipeline:
             pass
 
     def _lost(self) -> int:
-        return self.uncommitted if self._loss is None else self._loss.uncommitted
+        told = 0 if self._loss is None else self._loss.uncommitted
+        return told if self._is_given_up else self.uncommitted + told
 
     def _die(self, error: Exception) -> None:
         self._dead = PipelineError(

@@ -250,6 +250,7 @@ class WriterResource:
                 self._pipeline = None
             raise
         self.was_opened = True
+        self._counters.note_found(pipeline.spooled)
         if self._loop is not None and not pipeline.closed:
             self.lane.open(pipeline.queue, threading.get_ident(), self._loop.is_running)
         if pipeline.closed:  # and perhaps still closing: nobody would take what is put into the queue now
@@ -307,9 +308,10 @@ class WriterResource:
         return not (self._closed or loop_ended or (self._pipeline is not None and self._process != os.getpid()))
 
     def _note_accepted(self) -> None:
-        """Keep the count of a pipeline that has ended."""
+        """Keep the counts of a pipeline that has ended."""
         if self._pipeline is not None:
             self._counters.accepted += self._pipeline.queue.accepted
+            self._counters.left += self._pipeline.saved
 
     def _require_here(self) -> None:
         """See that the running event loop is the one that owns the pipeline, if there is a living one."""
@@ -349,7 +351,7 @@ class WriterResource:
 async def _put_aside(pipeline: Pipeline) -> None:
     """Wait until nothing is in memory only."""
     try:
-        while pipeline.uncommitted > pipeline.spooled and not pipeline.ended:
+        while pipeline.uncommitted > pipeline.saved and not pipeline.ended:
             pipeline.be_urgent(True)
             await asyncio.sleep(_LOOK_SECONDS)
     finally:

@@ -43,12 +43,22 @@ class Sink(Protocol):
 
     @property
     def in_spool(self) -> int:
-        """How many accepted summaries are in a spool."""
+        """How many summaries are in a spool, those of earlier processes included."""
+        ...
+
+    @property
+    def saved(self) -> int:
+        """How many of those that this process has accepted are in a spool."""
         ...
 
     @property
     def beside(self) -> int:
         """How many more summaries than the queue knows of are neither committed nor dropped."""
+        ...
+
+    @property
+    def elsewhere(self) -> int:
+        """How many of those have a pipeline of their own, which tells of them when it is closed."""
         ...
 
     async def open(self) -> None:

@@ -60,14 +60,14 @@ class Spool:
         self._last_name: str | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._told = False
-        self._left = 0
+        self._left = self._left_own = 0
         self.puts = 0
         """How often something was put in."""
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits to be sent."""
-        return not any(file.chunks for file in self._files)
+        return not any(file.chunks for file in list(self._files))
 
     @property
     def size(self) -> int:
@@ -77,7 +77,12 @@ class Spool:
     @property
     def summaries(self) -> int:
         """How many summaries wait in it; when it is closed, how many it has left for the next writer."""
-        return self._left + sum(chunk.kept for file in self._files for chunk in file.chunks)
+        return self._left + sum(chunk.kept for chunk in self._chunks())
+
+    @property
+    def own(self) -> int:
+        """How many of them this process has put in."""
+        return self._left_own + sum(chunk.kept for chunk in self._chunks() if not chunk.recovered)
 
     def has_room(self, size: int) -> bool:
         """Return whether so many bytes more are within the bound."""
@@ -136,6 +141,8 @@ class Spool:
 
     async def note_committed(self) -> None:
         """Note that what was taken is in the logdir."""
+        if not self._taken:  # this was cancelled before, when all was noted but the file not removed
+            return
         file = self._first()
         assert file is not None, "take() comes first"
         await self._note(file, file.journal.committed(self._taken[-1].stop))
@@ -165,7 +172,7 @@ class Spool:
 
     async def close(self) -> None:
         """Let go of all files; those that hold something stay for the next writer."""
-        self._left = self.summaries
+        self._left, self._left_own = self.summaries, self.own
         files, self._files = self._files, deque()
         self.wait()
         for file in files:
@@ -174,6 +181,10 @@ class Spool:
             self._thread.shutdown()
             self._thread = None
         self._remove_folder()
+
+    def _chunks(self) -> list[Chunk]:
+        """Return what waits now; copies, since the spool's thread puts in more."""
+        return [chunk for file in list(self._files) for chunk in list(file.chunks)]
 
     def _first(self) -> SpoolFile | None:
         return next((file for file in self._files if file.chunks), None)
@@ -253,6 +264,11 @@ def folder_of(root: Path, logdir: str) -> Path:
     """Return the folder of a logdir's spool: a readable name, and a digest that tells logdirs apart."""
     readable = re.sub(r"[^A-Za-z0-9.-]+", "_", logdir).strip("_")[-80:].replace("tfevents", "events")
     return root / f"{readable}-{hashlib.sha256(logdir.encode()).hexdigest()[:12]}"
+
+
+def holds_something(root: Path, logdir: str) -> bool:
+    """Whether a logdir's spool has files, of whichever process."""
+    return any(folder_of(root, logdir).glob(f"*tfevents*{SUFFIX}"))
 
 
 def spooled_logdirs(root: Path) -> list[str]:

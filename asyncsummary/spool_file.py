@@ -52,10 +52,15 @@ class SpoolFile:
         """Make a new file with its first record."""
         path = folder / name.name
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        first = header.file_version(name.seconds)
-        file = SpoolFile(path, descriptor, 0, Journal(len(first)))
-        file._write(first)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            first = header.file_version(name.seconds)
+            file = SpoolFile(path, descriptor, 0, Journal(len(first)))
+            file._write(first)
+        except BaseException:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            raise
         return file
 
     @staticmethod

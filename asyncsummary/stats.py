@@ -47,13 +47,28 @@ class Counters:
     segments: int = 0
     recovered: int = 0
     last_error: str | None = None
+    left: int = 0
+    """How many this writer left in the spool when it was closed in an outage, in case that it is opened again."""
+
+    def note_recovered(self, count: int) -> None:
+        """Count what was found in the spool and is committed now: what this writer had left there itself is no news."""
+        own = min(count, self.left)
+        self.left -= own
+        self.committed += own
+        self.recovered += count - own
+
+    def note_found(self, count: int) -> None:
+        """When it is opened again: what is not in the spool any more was committed by somebody else, as ``asyncsummary sync`` does."""
+        gone = max(0, self.left - count)
+        self.left -= gone
+        self.committed += gone
 
     def snapshot(self, *, accepted_now: int, pending: int, tags: int, spooled: int = 0) -> WriterStats:
         """Return the counters, with what only the open queue knows."""
         return WriterStats(
             accepted=self.accepted + accepted_now,
             committed=self.committed,
-            pending=pending,
+            pending=pending + self.left,
             dropped=self.dropped,
             late=self.late,
             tags=tags,

@@ -94,7 +94,9 @@ class DatabaseSink:
     has_more = False
     is_urgent = False
     in_spool = 0
+    saved = 0
     beside = 0
+    elsewhere = 0
 
     @property
     def has_work(self) -> bool:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import warnings
 import weakref
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,9 @@ import numpy as np
 import pytest
 
 import asyncsummary as summary
+from asyncsummary.config import Durability
 from asyncsummary.protos import GraphDef, NodeDef, Summary, Value
+from asyncsummary.spool_file import SpoolFile
 from asyncsummary_storage import FaultyFolder, MemoryFolder, open_folder
 from tests.support.events import events_in, events_of, scalars_of
 from tests.support.servers import MotoServer
@@ -235,6 +238,34 @@ async def test_the_writers_own_task_cancelled_at_every_turn() -> None:
         return was_done
 
     await cancel_at_every_turn(attempt)
+
+
+async def test_the_writers_own_task_cancelled_while_a_sent_spool_file_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What that file held is committed, once; what came behind it is committed in the farewell."""
+    bench = Bench()
+    writer = bench.writer(max_queue=0, spool_root=tmp_path, durability=Durability.SPOOL)
+    await writer.init()
+    release, begun, may_go = SpoolFile.release, threading.Event(), threading.Event()
+
+    def slow(file: SpoolFile, *, delete: bool) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            begun.set()
+            may_go.wait(10)
+        release(file, delete=delete)
+
+    monkeypatch.setattr(SpoolFile, "release", slow)
+    await writer.scalar("t", 1.0, 1)
+    while not begun.is_set():
+        await asyncio.sleep(0)
+    for step in range(2, 5):
+        await writer.scalar("t", 1.0, step)
+    (task,) = (task for task in asyncio.all_tasks() if "asyncsummary writer" in task.get_name())
+    task.cancel()
+    asyncio.get_running_loop().call_soon(may_go.set)
+    with pytest.warns(ResourceWarning, match="was left open"):
+        await asyncio.wait([task])
+    assert_counts(bench, writer.stats)
+    assert bench.steps() == [1, 2, 3, 4]
 
 
 async def test_cancelled_again_and_again() -> None:

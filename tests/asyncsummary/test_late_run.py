@@ -6,10 +6,15 @@ from pathlib import Path
 import pytest
 
 import asyncsummary as summary
+from asyncsummary.config import Durability
 from asyncsummary.order import LatePolicy
-from asyncsummary_storage import AccessDeniedError, Fault
-from tests.support.events import accumulated
+from asyncsummary.spool import Spool
+from asyncsummary_storage import AccessDeniedError, Fault, Script
+from tests.support.events import accumulated, events_of, scalars_of
+from tests.support.spooling import records
 from tests.support.writing import Bench
+
+AWAY = [Fault(operation) for operation in ("append", "probe", "read", "entries", "open")]
 
 
 async def test_on_a_disk(tmp_path: Path) -> None:
@@ -53,7 +58,7 @@ async def test_an_outage(tmp_path: Path) -> None:
     async with bench.writer(late_steps=LatePolicy.SUBRUN, flush_seconds=1.0, spool_root=tmp_path) as writer:
         await writer.scalar("a", 1.0, 9)
         await writer.flush()
-        away = [Fault(operation) for operation in ("append", "probe", "read", "entries", "open")]
+        away = AWAY
         bench.script.always(away)
         await writer.scalar("a", 1.0, 3)
         await writer.scalar("a", 1.0, 10)
@@ -66,21 +71,41 @@ async def test_an_outage(tmp_path: Path) -> None:
 
 
 @pytest.mark.virtual_time
-async def test_a_late_run_that_cannot_be_opened() -> None:
-    """Is told by flush() and close(), with a count; the run itself goes on."""
+async def test_a_late_run_that_cannot_be_opened(caplog: pytest.LogCaptureFixture) -> None:
+    """Is told by each flush() and by close(), with a count; the run itself goes on."""
     bench = Bench()
     writer = bench.writer(late_steps=LatePolicy.SUBRUN)
     await writer.init()
     await writer.scalar("a", 1.0, 9)
     await writer.flush()
-    bench.script.then(Fault("open", error=lambda: AccessDeniedError("not there")))
+    bench.script.always([Fault("open", error=lambda: AccessDeniedError("not there"))])
     await writer.scalar("a", 1.0, 3)
-    with pytest.raises(summary.SummaryError, match=r"not there|not committed"):
-        await writer.flush()
+    for _ in range(2):
+        with pytest.raises(summary.CommitError, match=r"1 summaries for 'in-memory:run/late' are not committed: .*not there") as caught:
+            await writer.flush()
+        assert (caught.value.uncommitted, caught.value.retriable) == (1, True)
+    assert caplog.text.count("and it is tried again") == 1
     await writer.scalar("a", 1.0, 10)
     with pytest.raises(summary.CommitError, match="1 late summaries not committed"):
         await writer.close()
     assert bench.steps() == [9, 10]
+    assert (writer.stats.committed, writer.stats.pending, writer.stats.dropped) == (2, 0, 1)
+    await writer.close()  # was told once
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("flushed", [False, True])
+async def test_a_late_run_that_cannot_be_opened_for_a_while(flushed: bool) -> None:
+    """Is tried again by itself, and by a flush at once."""
+    bench = Bench()
+    async with bench.writer(late_steps=LatePolicy.SUBRUN) as writer:
+        await writer.scalar("a", 1.0, 9)
+        await writer.flush()
+        bench.script.then(Fault("open", error=lambda: AccessDeniedError("not now")))
+        await writer.scalar("a", 1.0, 3)
+        await writer.flush() if flushed else await asyncio.sleep(300.0)
+        assert writer.stats.pending == 0
+    assert (bench.steps(), [step for _, step, _ in bench.late()]) == ([9], [3])
 
 
 @pytest.mark.virtual_time
@@ -91,7 +116,7 @@ async def test_closed_in_an_outage_that_it_began_in(tmp_path: Path) -> None:
     await writer.init()
     await writer.scalar("a", 1.0, 9)
     await writer.flush()
-    bench.script.always([Fault(operation) for operation in ("append", "probe", "read", "entries", "open")])
+    bench.script.always(AWAY)
     await writer.scalar("a", 1.0, 3)
     await writer.scalar("a", 1.0, 10)
     with pytest.raises(summary.CommitError, match="not committed"):
@@ -103,6 +128,138 @@ async def test_closed_in_an_outage_that_it_began_in(tmp_path: Path) -> None:
         await later.flush()
         await later.scalar("a", 1.0, 4)
     assert (bench.steps(), [step for _, step, _ in bench.late()]) == ([9, 10, 11], [3, 4])
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("leftovers", [0, 5])
+@pytest.mark.parametrize("has_room", [False, True])
+async def test_closed_while_only_the_late_run_is_away(has_room: bool, leftovers: int, tmp_path: Path) -> None:
+    """close() says so, and what is not in a spool is dropped, and counted; what an earlier process left there is none of that."""
+    left = Spool(tmp_path, "in-memory:run/late", 1 << 30)
+    for step in range(leftovers):
+        await left.put(records(step), 1, 1)
+    room = 1 << 20 if has_room else left.size
+    await left.close()
+    late_script = Script()
+    bench = Bench(late_script=late_script)
+    writer = bench.writer(late_steps=LatePolicy.SUBRUN, retry_seconds=5.0, spool_root=tmp_path, max_spool_bytes=room)
+    late_script.always(AWAY)
+    await writer.scalar("a", 1.0, 9)
+    await writer.flush()
+    await writer.scalar("a", 1.0, 3)
+    await writer.scalar("a", 1.0, 10)
+    with pytest.raises(summary.CommitError, match="1 late summaries not committed") as caught:
+        await writer.close()
+    assert (str(tmp_path) in str(caught.value)) is has_room
+    stats = writer.stats
+    assert (stats.accepted, stats.committed, stats.pending, stats.dropped) == (3, 2, int(has_room), int(not has_room))
+    await writer.close()  # was told
+
+
+@pytest.mark.virtual_time
+async def test_what_an_earlier_writer_left(tmp_path: Path) -> None:
+    """Is sent by the next one with this policy, though nothing comes late to that."""
+    bench = Bench()
+    writer = bench.writer(late_steps=LatePolicy.SUBRUN, retry_seconds=5.0, spool_root=tmp_path)
+    await writer.scalar("a", 1.0, 9)
+    await writer.flush()
+    bench.script.always(AWAY)
+    await writer.scalar("a", 1.0, 3)
+    await writer.scalar("a", 1.0, 10)
+    with pytest.raises(summary.CommitError, match=r"with 1 summaries .* all of .*; closed .* with 1 late summaries .* all of") as caught:
+        await writer.close()
+    assert caught.value.uncommitted == 2
+    bench.script.heal()
+    async with bench.writer(late_steps=LatePolicy.SUBRUN, spool_root=tmp_path) as later:
+        await later.scalar("a", 1.0, 11)
+    assert (bench.steps(), [step for _, step, _ in bench.late()]) == ([9, 10, 11], [3])
+    assert (later.stats.recovered, later.stats.committed) == (2, 1)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("spooled", [False, True])
+async def test_its_memory_is_bounded(spooled: bool, opened: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """By the writer's own bound, or the spool; what has no room is not lost, but in the run itself."""
+    late_script = Script()
+    bench = Bench(late_script=late_script)
+    root = tmp_path if spooled else None
+    writer = bench.writer(late_steps=LatePolicy.SUBRUN, pending_bytes=64 << 10, flush_seconds=0.5, spool_root=root)
+    for step in (9, 3) if opened else (9,):
+        await writer.scalar("a", 1.0, step)
+        await writer.flush()
+    late_script.always(AWAY)
+    most = 0
+    for number in range(20_000):
+        await writer.scalar("a", 1.0, 4)
+        if number % 100 == 0:
+            await asyncio.sleep(0.05)
+            most = max(most, writer.stats.pending - writer.stats.spooled)
+    assert most < 3000
+    assert ("takes nothing more" in caplog.text) is not spooled
+    late_script.heal()
+    await writer.close()
+    assert [*bench.steps(), *(step for _, step, _ in bench.late())].count(4) == 20_000
+    assert (bench.steps().count(4) > 0) is not spooled
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("opened", [False, True])
+async def test_durability_spool(opened: bool, tmp_path: Path) -> None:
+    """Holds for late scalars as for others: a killed process leaves no more than a batch that was not full."""
+    bench = Bench()
+    writer = bench.writer(late_steps=LatePolicy.SUBRUN, max_queue=0, spool_root=tmp_path, durability=Durability.SPOOL)
+    for step in (9, 1) if opened else (9,):
+        await writer.scalar("a", 1.0, step)
+        await writer.flush()
+    bench.script.always(AWAY)
+    for step in range(10, 60):
+        await writer.scalar("a", 1.0, step)
+        await writer.scalar("a", 1.0, 2)
+        await asyncio.sleep(1.0)
+    await asyncio.sleep(60.0)
+    assert (writer.stats.pending, writer.stats.spooled) == (100, 100)
+    bench.script.heal()
+    await writer.close()
+    assert [step for _, step, _ in bench.late()].count(2) == 50
+
+
+@pytest.mark.virtual_time
+async def test_a_timeout_is_for_both_runs() -> None:
+    """What the run itself has taken of it is not there for the late run."""
+    late_script = Script()
+    bench = Bench(late_script=late_script)
+    writer = bench.writer(late_steps=LatePolicy.SUBRUN)
+    await writer.scalar("a", 1.0, 9)
+    await writer.flush()
+    await writer.scalar("a", 1.0, 3)
+    await writer.scalar("a", 1.0, 10)
+    clock = asyncio.get_running_loop().time
+    bench.script.gate, late_script.gate = asyncio.Event(), asyncio.Event()
+    asyncio.get_running_loop().call_later(9.0, bench.script.gate.set)
+    begun = clock()
+    with pytest.raises(summary.FlushTimeoutError):
+        await writer.flush(10.0)
+    assert clock() - begun == pytest.approx(10.0)
+    late_script.gate.set()
+    await writer.close()
+
+
+async def test_the_end_of_the_loop_on_a_disk(tmp_path: Path) -> None:
+    """The first late scalar of all, in the last moment: it is in the run itself, since nobody would wait for a late run."""
+
+    async def main() -> None:
+        await writer.scalar("a", 1.0, 9)
+        await writer.flush()
+        await writer.scalar("a", 1.0, 3)
+
+    def run() -> None:
+        asyncio.run(main())
+
+    writer = summary.create_file_writer(tmp_path / "run", late_steps="subrun")
+    with pytest.warns(ResourceWarning, match="was left open"):
+        await asyncio.to_thread(run)
+    assert scalars_of(events_of(tmp_path / "run")) == [("a", 9, 1.0), ("a", 3, 1.0)]
 
 
 async def test_the_end_of_the_loop() -> None:
@@ -133,7 +290,7 @@ async def test_the_end_of_the_loop_in_an_outage(tmp_path: Path) -> None:
         await writer.init()
         await writer.scalar("a", 1.0, 9)
         await writer.flush()
-        bench.script.always([Fault(operation) for operation in ("append", "probe", "read", "entries", "open")])
+        bench.script.always(AWAY)
         await writer.scalar("a", 1.0, 3)
         with pytest.raises(summary.FlushTimeoutError):
             await writer.flush(timeout=0.1)
@@ -158,7 +315,7 @@ async def test_flush_does_not_wait_for_ever() -> None:
     async with bench.writer(late_steps=LatePolicy.SUBRUN, retry_seconds=30.0) as writer:
         await writer.scalar("a", 1.0, 9)
         await writer.flush()
-        bench.script.passing("append").always([Fault(operation) for operation in ("append", "probe", "read", "entries", "open")])
+        bench.script.passing("append").always(AWAY)
         await writer.scalar("a", 1.0, 3)
         with pytest.raises(summary.CommitError, match="not committed"):
             await writer.flush()

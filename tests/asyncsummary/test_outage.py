@@ -18,7 +18,7 @@ from asyncsummary.spool import Spool
 from asyncsummary.spool_file import SpoolFile
 from asyncsummary.work import LARGEST_WORK
 from asyncsummary_storage import AccessDeniedError, Fault, When
-from tests.asyncsummary.test_spool import records
+from tests.support.spooling import records
 from tests.support.writing import Bench
 
 AWAY = [Fault("append"), Fault("probe"), Fault("read")]
@@ -194,6 +194,36 @@ async def test_a_mistake_that_a_person_must_mend(tmp_path: Path) -> None:
         bench.script.heal()
         await writer.flush()
     assert bench.steps() == list(range(5_000))
+
+
+@pytest.mark.virtual_time
+async def test_a_flush_while_the_spool_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ends the pause of half a minute that follows a mistake, also if it comes while others are put into the spool."""
+    bench = Bench()
+    writer = bench.writer(spool_root=tmp_path, pending_bytes=64 << 10)
+    await writer.init()
+    bench.script.always([Fault("append", error=lambda: AccessDeniedError("denied"))])
+    await writer.scalar("t", 1.0, 0)
+    with pytest.raises(summary.CommitError):
+        await writer.flush()
+    put, inside = Spool.put, asyncio.Event()
+
+    async def slow(spool: Spool, *arguments: Any) -> None:
+        inside.set()
+        await put(spool, *arguments)
+        await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(Spool, "put", slow)
+    await asyncio.sleep(3.0)
+    for step in range(1, 600):
+        await writer.scalar("t", 1.0, step)
+    await inside.wait()
+    bench.script.heal()
+    begun = asyncio.get_running_loop().time()
+    await writer.flush()
+    assert asyncio.get_running_loop().time() - begun < 10.0
+    await writer.close()
+    assert bench.steps() == list(range(600))
 
 
 @pytest.mark.virtual_time

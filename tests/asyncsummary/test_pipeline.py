@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -659,6 +660,38 @@ async def test_overtaken(caplog: pytest.LogCaptureFixture) -> None:
     await second.close()
 
 
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("policy", ForeignWriter)
+async def test_overtaken_is_told_at_the_next_append(policy: ForeignWriter) -> None:
+    """What was stored is committed, and not written once more, whatever the policy makes of the news."""
+    bench = Bench()
+    first, second = bench.writer(resume=True, foreign_writer=policy), bench.writer(resume=True)
+    await first.init()
+    await first.scalar("t", 1.0, 1)
+
+    async def resumed_behind() -> None:
+        while "probe" not in bench.script.calls:
+            await asyncio.sleep(0)
+        bench.script.heal()
+        await second.init()
+
+    bench.script.then(Fault("append", When.AFTER)).always([Fault("probe")])
+    await asyncio.gather(first.flush(), resumed_behind())
+    assert (first.stats.committed, first.stats.pending) == (1, 0)
+    await first.scalar("t", 1.0, 2)
+    if policy is ForeignWriter.CONTINUE:
+        await first.close()
+        assert bench.steps() == [1, 2]
+    else:
+        told = r"1 summaries .* ends at byte (\d+) now, by the doing of process .* left it at byte (?!\1)"
+        with pytest.raises(summary.ForeignWriterError, match=told):
+            await first.flush()
+        with pytest.raises(summary.ForeignWriterError, match="with 1 summaries not committed"):
+            await first.close()
+        assert bench.steps() == [1]
+    await second.close()
+
+
 async def test_fenced_and_told() -> None:
     """foreign_writer="raise": flush and close raise, with a count; nothing of either is overwritten."""
     bench = Bench()
@@ -814,6 +847,33 @@ async def test_what_cannot_be_encoded_after_all(
         await writer.flush()
     assert [event.step for event in bench.events() if event.summary.value] == [1, 2, 3]
     assert caplog.text.count("are dropped") == 1
+
+
+async def test_the_loop_ends_after_something_was_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was dropped, and not told to anybody yet, keeps nothing else from the spool."""
+    bench = Bench()
+    writer = bench.writer(spool_root=tmp_path, max_queue=0)
+    resource = writer._resource
+    resource.config = replace(resource.config, farewell_seconds=0.2)
+    monkeypatch.setattr(HistogramContent, "summary", no_memory)
+
+    async def main() -> None:
+        await writer.histogram("h", [1.0], 1)
+        while not writer.stats.dropped:
+            await asyncio.sleep(0)
+        bench.script.gate = asyncio.Event()  # storage hangs
+        for step in range(50):
+            await writer.scalar("t", 1.0, step)
+
+    def run() -> None:
+        asyncio.run(main())
+
+    with pytest.warns(ResourceWarning, match="51 summaries were not committed"):
+        await asyncio.to_thread(run)
+    bench.script.gate = None
+    async with bench.writer(spool_root=tmp_path):
+        pass
+    assert bench.steps() == list(range(50))
 
 
 async def test_an_embedding_that_cannot_be_made_after_all(monkeypatch: pytest.MonkeyPatch) -> None:

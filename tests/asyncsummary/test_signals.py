@@ -15,8 +15,10 @@ import pytest
 import asyncsummary as summary
 from asyncsummary.living import living
 from asyncsummary.order import LatePolicy
+from asyncsummary.spool import Spool
 from asyncsummary_storage import Fault, When
 from tests.support.events import events_of, scalars_of
+from tests.support.spooling import records
 from tests.support.writing import Bench
 
 
@@ -134,6 +136,30 @@ async def test_storage_that_is_away_and_a_spool(
     async with bench.writer(spool_root=tmp_path) as another:
         await another.scalar("t", 1.0, 201)
     assert bench.steps() == list(range(202))
+
+
+async def test_what_an_earlier_process_left_does_not_count(tmp_path: Path, passed_on: list[int], caplog: pytest.LogCaptureFixture) -> None:
+    """What this one has accepted goes to the spool, and is what the log speaks of."""
+    left = Spool(tmp_path, "in-memory:run", 1 << 20)
+    await left.put(records(*range(100)), 100, 100)
+    await left.close()
+    bench = Bench()
+    writer = bench.writer(spool_root=tmp_path)
+    await writer.init()
+    bench.script.always([Fault("append"), Fault("probe")])
+    for step in range(100, 110):
+        await writer.scalar("t", 1.0, step)
+    with summary.install_signal_handlers(signals=[signal.SIGUSR1], deadline_seconds=2.0):
+        signal.raise_signal(signal.SIGUSR1)
+        await until(lambda: passed_on)
+    assert (writer.stats.spooled, writer.stats.pending) == (110, 10)
+    assert ". all of them are in the spool in " in caplog.text
+    pipeline = writer._resource._pipeline
+    assert pipeline is not None
+    assert pipeline.saved == 10
+    bench.script.heal()
+    await writer.close()
+    assert bench.steps() == list(range(110))
 
 
 async def test_late_scalars_and_a_spool(tmp_path: Path, passed_on: list[int]) -> None:

@@ -1,27 +1,23 @@
 """The spool: order, exactly once over processes, locks, damage, and its bounds."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from asyncsummary.header import file_version
 from asyncsummary.journal import Attempt
+from asyncsummary.losses import whereabouts
 from asyncsummary.protos import Event
 from asyncsummary.records import frame
 from asyncsummary.spool import Spool, default_root, folder_of, spooled_logdirs
 from asyncsummary.spool_file import journal_path
 from asyncsummary_storage import NOTHING, Position
 from tests.support.events import accumulated, events_in
+from tests.support.spooling import records
 
 LOGDIR = "s3://bucket/some/run"
-
-
-def records(*steps: int) -> bytes:
-    """Return the records of scalars at these steps."""
-    from asyncsummary.protos import Summary, Value
-
-    summary = Summary(value=[Value(tag="t", simple_value=1.0)])
-    return b"".join(frame(Event(wall_time=1.0, step=step, summary=summary).SerializeToString()) for step in steps)
 
 
 def spool_in(root: Path, max_bytes: int = 1 << 20) -> Spool:
@@ -231,3 +227,41 @@ def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def no_home() -> Path:
     raise RuntimeError("Could not determine home directory.")
+
+
+async def test_a_disk_that_is_full_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No descriptor, and no file without a record."""
+
+    def full(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    spool = spool_in(tmp_path)
+    await spool.put(records(1), 1, 1)  # begins its thread
+    await drained(spool)
+    before = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        for _ in range(3):
+            with pytest.raises(OSError, match="No space left"):
+                await spool.put(records(1), 1, 1)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert files_in(tmp_path) == []
+    await spool.close()
+
+
+async def test_whose_summaries_there_are(tmp_path: Path) -> None:
+    """Those of earlier processes are counted, but not as this one's own, also when it is closed."""
+    spool = spool_in(tmp_path)
+    await spool.put(records(1, 2), 3, 2)
+    assert (spool.summaries, spool.own) == (2, 2)
+    await spool.close()
+    assert (spool.summaries, spool.own) == (2, 2)
+    another = spool_in(tmp_path)
+    await another.adopt()
+    await another.put(records(3), 1, 1)
+    assert (another.summaries, another.own) == (3, 1)
+    assert "1 of them are in the spool" in whereabouts(another, 1, lost=4)
+    assert "all of them are in the spool" in whereabouts(another, 1, lost=0)
+    assert await drained(another) == [1, 2, 3]
+    assert (another.summaries, another.own, whereabouts(another, 0, lost=4)) == (0, 0, "")
+    await another.close()

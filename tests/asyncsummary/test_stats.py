@@ -132,3 +132,39 @@ async def test_late_scalars_at_the_end_of_their_run(monkeypatch: pytest.MonkeyPa
     assert sorted(bench.steps()) == [3, 9]
     assert tries == 2
     assert_balanced(writer)
+
+
+async def test_late_scalars_are_counted_once() -> None:
+    """Where they were late, not once more in the run that they go to."""
+    bench = Bench()
+    async with bench.writer(late_steps=LatePolicy.SUBRUN) as writer:
+        for step in (5, 3, 1):
+            await writer.scalar("a", 1.0, step)
+            await writer.flush()
+        assert (writer.stats.accepted, writer.stats.late) == (3, 2)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("synced", [False, True])
+async def test_a_writer_that_is_opened_again_after_an_outage(synced: bool, tmp_path: Path) -> None:
+    """What it had left in the spool is its own still, also if somebody else has sent it meanwhile."""
+    bench = Bench()
+    writer = bench.writer(spool_root=tmp_path, retry_seconds=2.0)
+    await writer.init()
+    bench.script.always(AWAY)
+    for step in range(100):
+        await writer.scalar("a", 1.0, step)
+    with pytest.raises(summary.CommitError):
+        await writer.close()
+    assert_balanced(writer)
+    bench.script.heal()
+    if synced:
+        async with bench.writer(spool_root=tmp_path):
+            pass
+    await writer.init()
+    assert_balanced(writer)
+    await writer.scalar("a", 1.0, 100)
+    await writer.close()
+    stats = writer.stats
+    assert (stats.accepted, stats.committed, stats.pending, stats.dropped, stats.recovered) == (101, 101, 0, 0, 0)
+    assert bench.steps() == list(range(101))

@@ -22,6 +22,8 @@ class Bench:
     script: Script = field(default_factory=Script)
     disk: MemoryDisk = field(default_factory=MemoryDisk)
     growth: Growth | Terms = Growth.IN_PLACE
+    late_script: Script | None = None
+    """Faults of the late run alone, if it is to have its own."""
 
     def writer(
         self,
@@ -56,7 +58,8 @@ class Bench:
         return FileWriterHandle(WriterResource("test", config, self._folder))
 
     def _folder(self, logdir: str) -> FaultyFolder:
-        return FaultyFolder(MemoryFolder(logdir.removeprefix("in-memory:"), self.disk, self.growth), self.script)
+        script = self.late_script if self.late_script is not None and logdir.endswith("/late") else self.script
+        return FaultyFolder(MemoryFolder(logdir.removeprefix("in-memory:"), self.disk, self.growth), script)
 
     @property
     def names(self) -> list[str]:

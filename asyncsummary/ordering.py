@@ -1,0 +1,43 @@
+"""Who puts a batch in order, counts what came late, and tells it? Keeps what it has to know of earlier batches."""
+
+import asyncio
+
+from asyncsummary.columns import Batch
+from asyncsummary.config import WriterConfig
+from asyncsummary.losses import tell_late
+from asyncsummary.order import LatePolicy, StepTracker, by_step, in_order
+from asyncsummary.stats import Counters
+from asyncsummary.tags import TagTable
+from asyncsummary.work import Work
+
+_INLINE = 65_536  # larger batches are put in order in a thread, which gets on slowly beside a busy event loop
+
+
+class Ordering:
+    """Puts the works of one run in order, one after the other."""
+
+    def __init__(self, config: WriterConfig, tags: TagTable, counters: Counters) -> None:
+        self._config = config
+        self._tags = tags
+        self._counters = counters
+        self._tracker = StepTracker(config.late_steps)
+        self._told: set[int] = set()
+
+    async def order(self, work: Work) -> int:
+        """Put a work in order, unless it is, and take out of it what comes late; return how many scalars it has lost by that."""
+        if work.batch is None or work.ordered:
+            return 0
+        takes_long = work.batch.scalars > _INLINE and not in_order(work.batch)
+        ordered = await asyncio.to_thread(by_step, work.batch) if takes_long else by_step(work.batch)
+        self._sort_out_late(work, ordered)
+        return len(ordered) - work.left
+
+    def _sort_out_late(self, work: Work, ordered: Batch) -> None:
+        passed = self._tracker.pass_through(ordered)
+        for number, count in passed.counts.items():
+            if not self._config.is_late_run:  # its scalars were counted when they were handed over
+                self._counters.late += count
+            if number not in self._told and self._tracker.policy is not LatePolicy.KEEP:
+                self._told.add(number)
+                tell_late(self._config.logdir, self._tags.names[number], self._tracker.policy)
+        work.batch, work.late, work.kept, work.ordered = passed.batch, passed.late, len(passed.batch), True
