@@ -120,7 +120,7 @@ class Pipeline:
         """Wait until all that was accepted before is committed."""
         self.raise_if_dead()
         target = self.queue.accepted
-        if self.queue.settled < target:
+        if self.queue.progress.up_to < target:
             await self._flush_up_to(target, timeout)
         await self._sink.flush_beside(timeout)
 
@@ -134,7 +134,7 @@ class Pipeline:
             async with asyncio.timeout(timeout):
                 await ticket
         except TimeoutError as error:
-            left = target - self.queue.settled
+            left = self.queue.progress.left(target)
             raise FlushTimeoutError(
                 f"flush of {self.config.logdir!r}: {left} summaries are not committed after {timeout} s; they are still waiting "
                 f"and will be tried again. Last error: {self.counters.last_error or 'none'}",
@@ -304,7 +304,7 @@ class Pipeline:
                 _logger.warning("%s: storage is back, nothing was lost", self.config.logdir)
         if self._sink.refused is not None:
             self._tell_refused(self._sink.refused)
-        self._tickets.settle(self.queue.settled)
+        self._tickets.settle(self.queue.progress.up_to)
 
     # Trouble
 

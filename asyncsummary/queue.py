@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from asyncsummary.columns import ROW_BYTES, Batch, Columns, Payload, event_size, pack_row, rows_of
 from asyncsummary.errors import QueueFullError
+from asyncsummary.progress import Progress
 
 FAIR_TURN = 65_536
 """A caller in a tight loop lets other tasks run when so many summaries came in one turn of the event loop. Fewer would cost throughput, and
@@ -76,7 +77,8 @@ class _Caller:
 class SummaryQueue:
     """Takes summaries from coroutines; the pipeline takes batches from it.
 
-    ``accepted`` and ``settled`` count all summaries that ever came in, and of those the ones that are committed or dropped.
+    ``accepted`` and ``settled`` count all summaries that ever came in, and of those the ones that are committed or dropped; ``progress``
+    says which.
     ``wake`` is called when number ``wake_at`` is accepted, when ``wake_bytes`` wait, and when somebody finds no room.
     """
 
@@ -92,7 +94,7 @@ class SummaryQueue:
         self.limits = limits
         self.overflow = overflow
         self.wake_bytes = wake_bytes
-        self.settled = 0
+        self.progress = Progress()
         self.waiting = Columns()
         self.rows = self.waiting.rows
         self.open_until = 0
@@ -127,6 +129,11 @@ class SummaryQueue:
     def accepted(self) -> int:
         """How many summaries ever came in."""
         return self._accepted + self.waiting.scalars - self._counted_rows
+
+    @property
+    def settled(self) -> int:
+        """How many are committed or dropped."""
+        return self.progress.total
 
     @property
     def is_wanted(self) -> bool:
@@ -249,7 +256,7 @@ class SummaryQueue:
 
         ``room``: how many of them still hold room; by default all.
         """
-        self.settled += count
+        self.progress.settle(count)
         self.release(count if room is None else room, size)
 
     def release(self, room: int, size: int) -> None:
@@ -363,11 +370,11 @@ class SummaryQueue:
     def _drop_oldest_for(self, count: int, size: int) -> bool:
         """Drop the oldest of what waits until the new ones fit. What is on its way to storage stays, so there may be nothing to drop."""
         share = max(1, len(self.waiting) // 8)  # more than needed, so that the work is not done again for each summary
-        dropped = 0
+        first, dropped = self._accepted - len(self.waiting), 0
         while len(self.waiting) and not self._fits(count, size):
             dropped += self._forget(min(share, len(self.waiting)))
         if dropped:
-            self.settled += dropped
+            self.progress.drop(first, dropped)
             self._on_drop(dropped)
         found = self._take_room(count, size)
         self._renew()

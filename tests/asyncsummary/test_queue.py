@@ -349,6 +349,7 @@ def test_any_history(history: list[tuple[str, int]], overflow: Overflow) -> None
             await asyncio.sleep(0)
             pending = queue.accepted - queue.settled
             assert pending <= 5
+            assert pending == queue.progress.left(queue.accepted)
             assert queue.pending_bytes <= 200
             assert (queue.pending_bytes == 0) <= (pending == 0)
         for task in callers:
