@@ -186,7 +186,7 @@ class SummaryQueue:
 
         Raises:
             QueueFullError: the policy is RAISE.
-            Exception: what ``fail`` was given, until something is settled again.
+            Exception: what ``fail`` was given, until something is settled again; where the policy is to drop, only after ``shut``.
         """
         self._count()
         if self._accepted >= self._turn_at:
@@ -196,7 +196,7 @@ class SummaryQueue:
             return True
         self.is_crowded = True
         self._wake()
-        if self._trouble is not None:
+        if self._trouble is not None and (self._is_shut or self.overflow in {Overflow.BLOCK, Overflow.RAISE}):
             raise self._trouble
         match self.overflow:
             case Overflow.BLOCK:
@@ -368,32 +368,28 @@ class SummaryQueue:
             raise
 
     def _drop_oldest_for(self, count: int, size: int) -> bool:
-        """Drop the oldest of what waits until the new ones fit. What is on its way to storage stays, so there may be nothing to drop."""
-        share = max(1, len(self.waiting) // 8)  # more than needed, so that the work is not done again for each summary
-        first, dropped = self._accepted - len(self.waiting), 0
-        while len(self.waiting) and not self._fits(count, size):
-            dropped += self._forget(min(share, len(self.waiting)))
-        if dropped:
-            self.progress.drop(first, dropped)
-            self._on_drop(dropped)
-        found = self._take_room(count, size)
-        self._renew()
-        if not found:
+        """Drop the oldest of what waits until the new ones fit; if they would not even then, only them: what is on its way stays."""
+        waiting = len(self.waiting)
+        if self._free_summaries + waiting < self.limits.summaries and not self._fits(count - waiting, size - self._waiting_bytes):
             self._on_drop(count)
-        return found
+            return False
+        first, share = self._accepted - waiting, max(1, waiting // 8)  # more than needed, so that it is not done again for each summary
+        while len(self.waiting) and not self._fits(count, size):
+            self._forget(min(share, len(self.waiting)))
+        dropped = waiting - len(self.waiting)
+        self.progress.drop(first, dropped)
+        self._on_drop(dropped)
+        self._occupy(count, size)
+        self._renew()
+        return True
 
     def _fits(self, count: int, size: int) -> bool:
         return size <= self._free_bytes and count <= self._free_summaries
 
-    def _forget(self, count: int) -> int:
-        """Forget about ``count`` of the oldest that wait; return how many."""
-        waiting = self.waiting
-        first = [payload for place, payload in waiting.events if place == 0][:count]
-        scalars = min(count - len(first), waiting.scalars)
-        freed = sum(map(event_size, first)) + self._sizes.total(rows_of(waiting.rows)["tag"][:scalars])
-        del waiting.rows[: scalars * ROW_BYTES]
-        waiting.events = [(max(0, place - scalars), payload) for place, payload in waiting.events[len(first) :]]
-        self._counted_rows -= scalars
+    def _forget(self, count: int) -> None:
+        """Forget about ``count`` of the oldest that wait."""
+        gone = self.waiting.cut_off(count)
+        freed = sum(event_size(payload) for _, payload in gone.events) + self._sizes.total(rows_of(gone.rows)["tag"])
+        self._counted_rows -= gone.scalars
         self._waiting_bytes -= freed
-        self._occupy(-len(first) - scalars, -freed)
-        return len(first) + scalars
+        self._occupy(-count, -freed)

@@ -525,6 +525,25 @@ async def test_permanent_trouble_is_told_at_once() -> None:
     assert bench.steps() == [0, 1, 2, 5]
 
 
+@pytest.mark.parametrize("overflow", [Overflow.DROP_NEWEST, Overflow.DROP_OLDEST])
+async def test_permanent_trouble_and_whoever_drops(overflow: Overflow) -> None:
+    """Writes go on, and what they drop is counted; flush and close are what raises."""
+    bench = Bench()
+    async with bench.writer(overflow=overflow, summaries=10, flush_seconds=1.0) as writer:
+        bench.script.always([Fault("append", error=lambda: AccessDeniedError("may not write"))])
+        written = 0
+        for step in range(100):
+            written += bool(await writer.scalar("t", 1.0, step))
+            await asyncio.sleep(0.5)
+            stats = writer.stats
+            assert stats.accepted + (step + 1 - written) == stats.committed + stats.pending + stats.dropped
+        assert (written, writer.stats.dropped) == ((10, 90) if overflow is Overflow.DROP_NEWEST else (100, 90))
+        with pytest.raises(CommitError, match="may not write"):
+            await writer.flush()
+        bench.script.heal()
+    assert len(bench.steps()) == 10
+
+
 async def test_closing_in_permanent_trouble_does_not_wait_long() -> None:
     """The pause between tries ends when somebody closes."""
     bench = Bench()
