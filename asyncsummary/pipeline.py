@@ -5,6 +5,7 @@ goes on filling, so under load batches get larger, not later.
 """
 
 import asyncio
+import copy
 import logging
 import os
 import warnings
@@ -42,7 +43,7 @@ class Pipeline:
         self.queue = SummaryQueue(config.limits, config.overflow, config.batch.max_bytes, self._wakeup.set, drops.note, tags)
         self._sink = make_sink(self.queue, self._wakeup)
         self._tickets = Tickets()
-        self._is_open = self._closing = False
+        self._is_open = self._closing = self._is_told = False
         self._loss: CommitError | None = None
         self._dead: PipelineError | None = None
         self._away = False
@@ -144,10 +145,8 @@ class Pipeline:
             self._tickets.discard(ticket)
 
     async def close(self) -> None:
-        """Commit what was accepted and end the task. Cancelling the wait does not cancel the closing.
-
-        Raises CommitError if something is lost.
-        """
+        """Commit what was accepted and end the task, also if the wait is cancelled. Tells all who wait, by CommitError, what is lost."""
+        was_told = self._is_told
         if not self._closing:
             self._stop_accepting()
             self.queue.fail(WriterClosedError(f"the writer of {self.config.logdir!r} was closed while this summary waited for room"))
@@ -159,9 +158,9 @@ class Pipeline:
             await self._sink.close_beside()
         except CommitError as error:
             self._loss = self._loss or error
-        if self._loss is not None:
-            loss, self._loss = self._loss, None
-            raise loss
+        if self._loss is not None and not was_told:
+            self._is_told = True
+            raise copy.copy(self._loss) from self._loss.__cause__
 
     def _stop_accepting(self) -> None:
         self._closing = True

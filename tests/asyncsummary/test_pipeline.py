@@ -757,6 +757,26 @@ async def test_close_never_hides_a_loss() -> None:
     await writer.close()
 
 
+@pytest.mark.parametrize("late_only", [False, True])
+async def test_all_who_close_are_told(late_only: bool) -> None:
+    """Of what is lost, in the run or beside it; whoever closes after that is not, and a wait that was cancelled tells nobody."""
+    bench = Bench()
+    writer = bench.writer(retry_seconds=5.0, late_steps=LatePolicy.SUBRUN)
+    await writer.scalar("t", 1.0, 9)
+    await writer.flush()
+    await writer.scalar("t", 1.0, 3 if late_only else 10)
+    bench.script.always([Fault(operation) for operation in (("entries", "open") if late_only else ("append", "probe", "read"))])
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(writer.close(), 1.0)
+    first, second = await asyncio.gather(writer.close(), writer.close(), return_exceptions=True)
+    for error in (first, second):
+        assert isinstance(error, CommitError)
+        assert (str(error), error.uncommitted, error.__cause__) == (str(first), 1, getattr(first, "__cause__", None))
+    assert first is not second
+    await writer.close()
+    await asyncio.gather(writer.close(), writer.close())
+
+
 async def test_a_cancelled_close_goes_on() -> None:
     """Only the waiting ends."""
     bench = Bench()
