@@ -85,7 +85,7 @@ async def _import(given: argparse.Namespace) -> int:
 async def _sync(given: argparse.Namespace) -> int:
     options = options_of(given.storage_options)
     done = await sync(given.spool_dir, given.logdir, options, retry_seconds=given.retry_seconds, on_end=_say)
-    if not any(one.committed or one.left for one in done):
+    if not any(one.committed or one.left or one.error for one in done):
         print("nothing was left in the spool")
     return 1 if any(one.error for one in done) else 0
 

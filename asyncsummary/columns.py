@@ -152,6 +152,15 @@ class Columns:
         rows = rows_of(self.rows)
         return Batch(rows["tag"], rows["step"], rows["value"], rows["time"], tuple(self.events))
 
+    def cut_off(self, count: int) -> "Columns":
+        """Take ``count`` of the oldest out, and return them."""
+        events = sum(1 for number, (place, _) in enumerate(self.events) if place + number < count)
+        scalars = count - events
+        gone = Columns(self.rows[: scalars * ROW_BYTES], self.events[:events])
+        del self.rows[: scalars * ROW_BYTES]
+        self.events = [(place - scalars, payload) for place, payload in self.events[events:]]
+        return gone
+
 
 def rows_of(data: "bytes | bytearray", start: int = 0) -> NDArray[Any]:
     """Return rows as a structured array, from number ``start`` on. While it lives, a bytearray cannot grow."""

@@ -53,7 +53,8 @@ def create_file_writer(
             power cut.
         max_pending_bytes: how much may be accepted and not committed.
         overflow: what a write does when that is reached: "block" awaits room, "raise" raises QueueFullError, "drop_newest" drops it and
-            returns False, "drop_oldest" drops older ones. Drops are counted and logged.
+            returns False, "drop_oldest" drops older ones that are not on their way yet, or else it, too. Drops are counted and logged.
+            Where only a person can mend what is wrong with the storage, "block" and "raise" raise CommitError; whoever drops goes on.
         late_steps: what becomes of a scalar whose step is below one of its tag that has gone out: "warn" keeps it and logs once per tag,
             "keep" keeps it, "drop" drops and counts it, "subrun" writes it to the run in the sub folder "late".
         retry_seconds: how long opening, ``flush`` and ``close`` try again before they raise. What was accepted is kept and tried again

@@ -23,11 +23,16 @@ FOLDER = "late"
 _logger = logging.getLogger("asyncsummary")
 
 
+def late_logdir(logdir: str) -> str:
+    """Return the logdir of the late run of a writer with that one."""
+    return f"{logdir.rstrip('/')}/{FOLDER}"
+
+
 def late_config(config: WriterConfig) -> WriterConfig:
     """Return the configuration of the late run of a writer. It has no end of retries but the writer's own."""
     return replace(
         config,
-        logdir=f"{config.logdir.rstrip('/')}/{FOLDER}",
+        logdir=late_logdir(config.logdir),
         late_steps=LatePolicy.KEEP,
         is_late_run=True,
         retry=replace(config.retry, window_seconds=float("inf")),

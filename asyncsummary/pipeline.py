@@ -5,6 +5,7 @@ goes on filling, so under load batches get larger, not later.
 """
 
 import asyncio
+import copy
 import logging
 import os
 import warnings
@@ -43,7 +44,7 @@ class Pipeline:
         self._sink = make_sink(self.queue, self._wakeup)
         self._tickets = Tickets()
         self._due = Due(config.batch, self.queue, self._sink, self._wakeup)
-        self._is_open = self._closing = False
+        self._is_open = self._closing = self._is_told = False
         self._loss: CommitError | None = None
         self._dead: PipelineError | None = None
         self._away = False
@@ -127,7 +128,7 @@ class Pipeline:
         self.raise_if_dead()
         clock = asyncio.get_running_loop().time
         begun, target = clock(), self.queue.accepted
-        if self.queue.settled < target:
+        if self.queue.progress.up_to < target:
             await self._flush_up_to(target, timeout)
         await self._sink.flush_beside(None if timeout is None else max(0.0, timeout - (clock() - begun)))
 
@@ -141,7 +142,7 @@ class Pipeline:
             async with asyncio.timeout(timeout):
                 await ticket
         except TimeoutError as error:
-            left = target - self.queue.settled
+            left = self.queue.progress.left(target)
             raise FlushTimeoutError(
                 f"flush of {self.config.logdir!r}: {left} summaries are not committed after {timeout} s; they are still waiting "
                 f"and will be tried again. Last error: {self.counters.last_error or 'none'}",
@@ -151,10 +152,8 @@ class Pipeline:
             self._tickets.discard(ticket)
 
     async def close(self) -> None:
-        """Commit what was accepted and end the task. Cancelling the wait does not cancel the closing.
-
-        Raises CommitError if something is lost.
-        """
+        """Commit what was accepted and end the task, also if the wait is cancelled. Tells all who wait, by CommitError, what is lost."""
+        was_told = self._is_told
         if not self._closing:
             self._stop_accepting()
             self.queue.fail(WriterClosedError(f"the writer of {self.config.logdir!r} was closed while this summary waited for room"))
@@ -165,10 +164,11 @@ class Pipeline:
         try:
             await self._sink.close_beside()
         except CommitError as error:
-            self._loss = both(self._loss, error)
-        if self._loss is not None:
-            loss, self._loss = self._loss, None
-            raise loss
+            if not self._is_told:
+                self._loss = both(self._loss, error)
+        if self._loss is not None and not was_told:
+            self._is_told = True
+            raise copy.copy(self._loss) from self._loss.__cause__
 
     def _stop_accepting(self) -> None:
         self._closing = True
@@ -286,7 +286,7 @@ class Pipeline:
                 _logger.warning("%s: storage is back, nothing was lost", self.config.logdir)
         if self._sink.refused is not None:
             self._tell_refused(self._sink.refused)
-        self._tickets.settle(self.queue.settled)
+        self._tickets.settle(self.queue.progress.up_to)
 
     # Trouble
 

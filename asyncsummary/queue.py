@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from asyncsummary.columns import ROW_BYTES, Batch, Columns, Payload, event_size, pack_row, rows_of
 from asyncsummary.errors import QueueFullError
+from asyncsummary.progress import Progress
 
 FAIR_TURN = 65_536
 """A caller in a tight loop lets other tasks run when so many summaries came in one turn of the event loop. Fewer would cost throughput, and
@@ -76,7 +77,8 @@ class _Caller:
 class SummaryQueue:
     """Takes summaries from coroutines; the pipeline takes batches from it.
 
-    ``accepted`` and ``settled`` count all summaries that ever came in, and of those the ones that are committed or dropped.
+    ``accepted`` and ``settled`` count all summaries that ever came in, and of those the ones that are committed or dropped; ``progress``
+    says which.
     ``wake`` is called when number ``wake_at`` is accepted, when ``wake_bytes`` wait, and when somebody finds no room.
     """
 
@@ -92,7 +94,7 @@ class SummaryQueue:
         self.limits = limits
         self.overflow = overflow
         self.wake_bytes = wake_bytes
-        self.settled = 0
+        self.progress = Progress()
         self.waiting = Columns()
         self.rows = self.waiting.rows
         self.open_until = 0
@@ -127,6 +129,11 @@ class SummaryQueue:
     def accepted(self) -> int:
         """How many summaries ever came in."""
         return self._accepted + self.waiting.scalars - self._counted_rows
+
+    @property
+    def settled(self) -> int:
+        """How many are committed or dropped."""
+        return self.progress.total
 
     @property
     def is_wanted(self) -> bool:
@@ -179,7 +186,7 @@ class SummaryQueue:
 
         Raises:
             QueueFullError: the policy is RAISE.
-            Exception: what ``fail`` was given, until something is settled again.
+            Exception: what ``fail`` was given, until something is settled again; where the policy is to drop, only after ``shut``.
         """
         self._count()
         if self._accepted >= self._turn_at:
@@ -189,7 +196,7 @@ class SummaryQueue:
             return True
         self.is_crowded = True
         self._wake()
-        if self._trouble is not None:
+        if self._trouble is not None and (self._is_shut or self.overflow in {Overflow.BLOCK, Overflow.RAISE}):
             raise self._trouble
         match self.overflow:
             case Overflow.BLOCK:
@@ -249,7 +256,7 @@ class SummaryQueue:
 
         ``room``: how many of them still hold room; by default all.
         """
-        self.settled += count
+        self.progress.settle(count)
         self.release(count if room is None else room, size)
 
     def release(self, room: int, size: int) -> None:
@@ -361,32 +368,28 @@ class SummaryQueue:
             raise
 
     def _drop_oldest_for(self, count: int, size: int) -> bool:
-        """Drop the oldest of what waits until the new ones fit. What is on its way to storage stays, so there may be nothing to drop."""
-        share = max(1, len(self.waiting) // 8)  # more than needed, so that the work is not done again for each summary
-        dropped = 0
-        while len(self.waiting) and not self._fits(count, size):
-            dropped += self._forget(min(share, len(self.waiting)))
-        if dropped:
-            self.settled += dropped
-            self._on_drop(dropped)
-        found = self._take_room(count, size)
-        self._renew()
-        if not found:
+        """Drop the oldest of what waits until the new ones fit; if they would not even then, only them: what is on its way stays."""
+        waiting = len(self.waiting)
+        if self._free_summaries + waiting < self.limits.summaries and not self._fits(count - waiting, size - self._waiting_bytes):
             self._on_drop(count)
-        return found
+            return False
+        first, share = self._accepted - waiting, max(1, waiting // 8)  # more than needed, so that it is not done again for each summary
+        while len(self.waiting) and not self._fits(count, size):
+            self._forget(min(share, len(self.waiting)))
+        dropped = waiting - len(self.waiting)
+        self.progress.drop(first, dropped)
+        self._on_drop(dropped)
+        self._occupy(count, size)
+        self._renew()
+        return True
 
     def _fits(self, count: int, size: int) -> bool:
         return size <= self._free_bytes and count <= self._free_summaries
 
-    def _forget(self, count: int) -> int:
-        """Forget about ``count`` of the oldest that wait; return how many."""
-        waiting = self.waiting
-        first = [payload for place, payload in waiting.events if place == 0][:count]
-        scalars = min(count - len(first), waiting.scalars)
-        freed = sum(map(event_size, first)) + self._sizes.total(rows_of(waiting.rows)["tag"][:scalars])
-        del waiting.rows[: scalars * ROW_BYTES]
-        waiting.events = [(max(0, place - scalars), payload) for place, payload in waiting.events[len(first) :]]
-        self._counted_rows -= scalars
+    def _forget(self, count: int) -> None:
+        """Forget about ``count`` of the oldest that wait."""
+        gone = self.waiting.cut_off(count)
+        freed = sum(event_size(payload) for _, payload in gone.events) + self._sizes.total(rows_of(gone.rows)["tag"])
+        self._counted_rows -= gone.scalars
         self._waiting_bytes -= freed
-        self._occupy(-len(first) - scalars, -freed)
-        return len(first) + scalars
+        self._occupy(-count, -freed)

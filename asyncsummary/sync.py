@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from asyncsummary.appender import Appender, Unfinished
-from asyncsummary.config import MAX_PENDING_BYTES, RETRY_SECONDS, WriterConfig, make_config
+from asyncsummary.config import MAX_PENDING_BYTES, MAX_SPOOL_BYTES, RETRY_SECONDS, WriterConfig, make_config, positive_seconds
 from asyncsummary.errors import InvalidArgumentError, SummaryError
+from asyncsummary.late_run import late_logdir
 from asyncsummary.sink import GaveUpError
-from asyncsummary.spool import Spool, default_root, spooled_logdirs
+from asyncsummary.spool import Spool, default_root, holds_something, spooled_logdirs
 from asyncsummary.stats import Counters
-from asyncsummary_storage import Folder, open_folder
+from asyncsummary_storage import Folder, StorageError, open_folder
 
 _AT_ONCE = 8
 
@@ -43,54 +44,79 @@ async def sync(
 
     Args:
         spool_dir: as the writers had it; by default a folder in the user's cache.
-        logdir: as the writers had it.
+        logdir: as the writers had it; its late run (``late_steps="subrun"``) belongs to it.
         storage_options: as the writers had them. They are not kept in the spool, since they may hold secrets.
         retry_seconds: how long one append is tried again.
         on_progress: called with a logdir, and how many of its summaries are committed so far.
         on_end: called with what came of a logdir, as soon as that is known; some logdirs are looked after at once.
+
+    What is wrong with one logdir, such as ``storage_options`` that its filesystem does not know, is told of that one; the others go on.
+
+    Raises:
+        InvalidArgumentError: ``retry_seconds`` is not a positive time.
     """
+    positive_seconds("retry_seconds", retry_seconds)
     root = default_root() if spool_dir is None else Path(spool_dir)
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one_of_them(one: str) -> Synced:
-        config = make_config(
-            one,
-            max_queue=None,
-            flush_millis=None,
-            filename_suffix=None,
-            resume=False,
-            storage_options=storage_options,
-            max_pending_bytes=MAX_PENDING_BYTES,
-            overflow="block",
-            late_steps="keep",
-            retry_seconds=retry_seconds,
-            spool_dir=root,
-            session_start=False,
-        )
         async with gate:
-            found = await _sync_one(config, Spool(root, one, config.max_spool_bytes), on_progress)
+            found = await _sync_one(one, root, storage_options, retry_seconds, on_progress)
         on_end(found)
         return found
 
-    logdirs = [logdir] if logdir is not None else await asyncio.to_thread(spooled_logdirs, root)
+    logdirs = await asyncio.to_thread(_logdirs, root, logdir)
     return await asyncio.gather(*map(one_of_them, logdirs))
 
 
-async def _sync_one(config: WriterConfig, spool: Spool, on_progress: Callable[[str, int], None]) -> Synced:
-    folder = open_folder(config.logdir, config.storage_options)
+def _logdirs(root: Path, logdir: str | None) -> list[str]:
+    """Return the logdirs that are looked after: one, with its late run if that has something in a spool, or all."""
+    if logdir is None:
+        return spooled_logdirs(root)
+    late = late_logdir(logdir)
+    return [logdir, late] if holds_something(root, late) else [logdir]
+
+
+async def _sync_one(
+    logdir: str, root: Path, storage_options: Mapping[str, Any] | None, retry_seconds: float, on_progress: Callable[[str, int], None]
+) -> Synced:
+    spool = Spool(root, logdir, MAX_SPOOL_BYTES)
+    folder: Folder | None = None
     committed, error = 0, None
     try:
-        if await spool.adopt():
+        found = await spool.adopt()
+        config = _config_of(logdir, root, storage_options, retry_seconds)
+        if found:
+            folder = open_folder(config.logdir, config.storage_options)
             async for count in _sending(config, folder, spool):
                 committed += count
                 on_progress(config.logdir, committed)
-    except (SummaryError, GaveUpError, OSError) as problem:
+    except (SummaryError, StorageError, GaveUpError, OSError) as problem:
         error = problem
     finally:
         left = spool.summaries
         await spool.close()
-        await folder.close()
-    return Synced(config.logdir, committed, left, error)
+        if folder is not None:
+            await folder.close()
+    return Synced(logdir, committed, left, error)
+
+
+def _config_of(logdir: str, root: Path, storage_options: Mapping[str, Any] | None, retry_seconds: float) -> WriterConfig:
+    """Return what a writer of that logdir would be told. Raises InvalidArgumentError."""
+    return make_config(
+        logdir,
+        max_queue=None,
+        flush_millis=None,
+        filename_suffix=None,
+        resume=False,
+        storage_options=storage_options,
+        max_pending_bytes=MAX_PENDING_BYTES,
+        overflow="block",
+        late_steps="keep",
+        retry_seconds=retry_seconds,
+        spool_dir=root,
+        session_start=False,
+    )
 
 
 async def _sending(config: WriterConfig, folder: Folder, spool: Spool) -> AsyncIterator[int]:

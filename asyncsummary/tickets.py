@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Tickets:
-    """Futures, each done when that many summaries are settled."""
+    """Futures, each done when so many of the first summaries are settled, every one."""
 
     _held: list[tuple[int, "asyncio.Future[None]"]] = field(default_factory=list)
 
@@ -14,7 +14,7 @@ class Tickets:
         return bool(self._held)
 
     def add(self, count: int) -> "asyncio.Future[None]":
-        """Return a future that is done when ``count`` summaries are settled."""
+        """Return a future that is done when the first ``count`` summaries are settled."""
         future = asyncio.get_running_loop().create_future()
         self._held.append((count, future))
         return future
@@ -24,7 +24,7 @@ class Tickets:
         self._held = [(count, held) for count, held in self._held if held is not future]
 
     def settle(self, settled: int) -> None:
-        """Answer all tickets for no more than ``settled`` summaries."""
+        """Answer all tickets for no more than the first ``settled`` summaries, which are settled now."""
         for count, future in self._held:
             if count <= settled and not future.done():
                 future.set_result(None)

@@ -132,7 +132,7 @@ class SummaryWriter(Kinds):
         """Flush, then give everything back. Idempotent. Closing one of several writers of a name closes all.
 
         Raises:
-            CommitError: ``uncommitted`` summaries are lost.
+            CommitError: ``uncommitted`` summaries are lost. All who wait for the same closing are told; later calls do nothing.
         """
 
     @abc.abstractmethod

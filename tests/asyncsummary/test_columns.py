@@ -49,6 +49,17 @@ def test_pieces_put_together_are_the_whole(kinds: str, size: int) -> None:
     assert all(piece.scalars <= size for piece in pieces)
 
 
+@given(st.text("se", max_size=30), st.integers(0, 30))
+def test_cut_off(kinds: str, count: int) -> None:
+    """The oldest go, of both kinds, in the order in which they came; the others keep their places."""
+    columns, count = gathered(kinds), min(count, len(kinds))
+    rows = columns.rows
+    gone = columns.cut_off(count)
+    assert in_order(gone.batch()) == list(range(count))
+    assert columns.rows is rows
+    assert in_order(columns.batch()) == list(range(count, len(kinds)))
+
+
 def test_size() -> None:
     """An upper bound that grows with the tag."""
     assert scalar_size(b"loss") == 16 + 9 + 11 + 3 * 6 + 5 + 2 + 4

@@ -165,6 +165,55 @@ async def test_the_spool_is_full_too(overflow: Overflow, accepted_all: bool, tmp
 
 
 @pytest.mark.virtual_time
+async def test_newer_ones_are_dropped_while_somebody_flushes() -> None:
+    """They do not stand for older ones, which are still on their way; and each is counted at once."""
+    bench = Bench()
+    async with bench.writer(flush_seconds=0.5, overflow=Overflow.DROP_OLDEST, summaries=100) as writer:
+        gate = bench.script.gate = asyncio.Event()
+        for step in range(40):
+            await writer.scalar("t", 1.0, step)
+        flush = asyncio.create_task(writer.flush())
+        await asyncio.sleep(1.0)
+        await write(writer, range(40, 400))
+        assert writer.stats.dropped >= 300
+        while not flush.done():
+            stats = writer.stats
+            assert stats.accepted == 400 == stats.committed + stats.pending + stats.dropped
+            gate, bench.script.gate = bench.script.gate, asyncio.Event()
+            gate.set()  # one append goes through
+            await asyncio.sleep(1.0)
+        assert set(range(40)) <= set(bench.steps())
+        bench.script.gate.set()
+    assert len(bench.steps()) == writer.stats.committed == 400 - writer.stats.dropped
+
+
+@pytest.mark.virtual_time
+async def test_a_flush_of_what_is_dropped() -> None:
+    """Ends when what was accepted before is committed, and says of how many that is not so."""
+    bench = Bench()
+    async with bench.writer(overflow=Overflow.DROP_OLDEST, summaries=20) as writer:
+        gate = bench.script.gate = asyncio.Event()
+        await write(writer, range(10))
+        first = asyncio.create_task(writer.flush())
+        await asyncio.sleep(1.0)
+        second = asyncio.create_task(writer.flush(timeout=5.0))
+        third = asyncio.create_task(writer.flush())
+        for step in range(10, 20):
+            await writer.scalar("t", 1.0, step)
+        await asyncio.sleep(0)
+        for step in range(20, 40):
+            await writer.scalar("t", 1.0, step)
+        with pytest.raises(summary.FlushTimeoutError) as caught:
+            await second
+        assert caught.value.uncommitted == 10
+        assert not third.done()
+        gate.set()
+        await asyncio.gather(first, third)
+        await writer.flush()
+    assert bench.steps() == [*range(10), *range(30, 40)]
+
+
+@pytest.mark.virtual_time
 async def test_a_disk_that_takes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Leaves the queue: callers wait for room, and nothing is lost."""
     (tmp_path / "file").write_text("")

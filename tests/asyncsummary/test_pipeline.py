@@ -526,6 +526,25 @@ async def test_permanent_trouble_is_told_at_once() -> None:
     assert bench.steps() == [0, 1, 2, 5]
 
 
+@pytest.mark.parametrize("overflow", [Overflow.DROP_NEWEST, Overflow.DROP_OLDEST])
+async def test_permanent_trouble_and_whoever_drops(overflow: Overflow) -> None:
+    """Writes go on, and what they drop is counted; flush and close are what raises."""
+    bench = Bench()
+    async with bench.writer(overflow=overflow, summaries=10, flush_seconds=1.0) as writer:
+        bench.script.always([Fault("append", error=lambda: AccessDeniedError("may not write"))])
+        written = 0
+        for step in range(100):
+            written += bool(await writer.scalar("t", 1.0, step))
+            await asyncio.sleep(0.5)
+            stats = writer.stats
+            assert stats.accepted + (step + 1 - written) == stats.committed + stats.pending + stats.dropped
+        assert (written, writer.stats.dropped) == ((10, 90) if overflow is Overflow.DROP_NEWEST else (100, 90))
+        with pytest.raises(CommitError, match="may not write"):
+            await writer.flush()
+        bench.script.heal()
+    assert len(bench.steps()) == 10
+
+
 async def test_closing_in_permanent_trouble_does_not_wait_long() -> None:
     """The pause between tries ends when somebody closes."""
     bench = Bench()
@@ -769,6 +788,26 @@ async def test_close_never_hides_a_loss() -> None:
     assert now() <= 20.0
     assert (writer.stats.dropped, writer.stats.committed, writer.stats.pending) == (2, 1, 0)
     await writer.close()
+
+
+@pytest.mark.parametrize("late_only", [False, True])
+async def test_all_who_close_are_told(late_only: bool) -> None:
+    """Of what is lost, in the run or beside it; whoever closes after that is not, and a wait that was cancelled tells nobody."""
+    bench = Bench()
+    writer = bench.writer(retry_seconds=5.0, late_steps=LatePolicy.SUBRUN)
+    await writer.scalar("t", 1.0, 9)
+    await writer.flush()
+    await writer.scalar("t", 1.0, 3 if late_only else 10)
+    bench.script.always([Fault(operation) for operation in (("entries", "open") if late_only else ("append", "probe", "read"))])
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(writer.close(), 1.0)
+    first, second = await asyncio.gather(writer.close(), writer.close(), return_exceptions=True)
+    for error in (first, second):
+        assert isinstance(error, CommitError)
+        assert (str(error), error.uncommitted, error.__cause__) == (str(first), 1, getattr(first, "__cause__", None))
+    assert first is not second
+    await writer.close()
+    await asyncio.gather(writer.close(), writer.close())
 
 
 async def test_a_cancelled_close_goes_on() -> None:

@@ -175,6 +175,55 @@ async def test_drop_oldest_drops_events_in_their_turn() -> None:
     assert (noted.dropped, queue.pending_bytes, queue.waiting_bytes) == ([1, 1], 40, 40)
 
 
+async def test_drop_oldest_of_both_kinds_at_once() -> None:
+    """What is not a scalar does not outlive scalars that came after it."""
+    queue, _ = make(summaries=16, overflow=Overflow.DROP_OLDEST)
+    for step in range(8):
+        await write(queue, step)
+        assert queue.reserve_now(20)
+        queue.put_event(b"even", 20)
+    await write(queue, 8)
+    assert (waiting_steps(queue), queue.waiting.events[0]) == ([*range(1, 9)], (1, b"even"))
+    assert queue.progress.up_to == 2
+
+
+@pytest.mark.parametrize(("size", "dropped"), [(70, [1]), (60, [2]), (30, [1])])
+async def test_drop_oldest_drops_nothing_in_vain(size: int, dropped: list[int]) -> None:
+    """Where room cannot be made, as something is on its way, only the new one is dropped; else no more than has to be."""
+    queue, noted = make(summaries=10, size=100, overflow=Overflow.DROP_OLDEST)
+    await write(queue, 0, 40)
+    batch, taken = queue.take()
+    await write(queue, 1, 30)
+    await write(queue, 2, 30)
+    fits = size <= 60
+    assert await write(queue, 3, size) is fits
+    assert (noted.dropped, waiting_steps(queue)) == (dropped, [1, 2, 3][dropped[0] :] if fits else [1, 2])
+    assert queue.accepted - queue.settled == 1 + len(queue.waiting)
+    queue.settle(len(batch), taken)
+    assert queue.progress.up_to == queue.accepted - len(queue.waiting)
+
+
+async def test_drop_oldest_for_one_too_large() -> None:
+    """It is let in where nothing is on its way, since it could never be written else; and only there."""
+    queue, noted = make(summaries=10, size=100, overflow=Overflow.DROP_OLDEST)
+    await write(queue, 0, 40)
+    await write(queue, 1, 40)
+    assert await write(queue, 2, 500)
+    assert (noted.dropped, waiting_steps(queue), queue.pending_bytes) == ([2], [2], 500)
+    queue.take()
+    assert not await write(queue, 3, 500)
+
+
+async def test_many_at_once_that_never_fit() -> None:
+    """More than the bound in number are let in alone, too."""
+    queue, noted = make(summaries=3, overflow=Overflow.DROP_OLDEST)
+    await write(queue, 0)
+    assert await queue.reserve(40, 4)
+    assert noted.dropped == [1]
+    assert not await queue.reserve(40, 4)  # those are not even put in yet
+    assert noted.dropped == [1, 4]
+
+
 async def test_wakes() -> None:
     """The pipeline is woken at the number it asked for, and when enough bytes wait."""
     queue, noted = make(summaries=100, wake_bytes=55)
@@ -246,6 +295,28 @@ async def test_trouble_is_told_to_those_who_wait() -> None:
     batch, size = queue.take()
     queue.settle(len(batch), size)
     assert await write(queue, 5)
+
+
+@pytest.mark.parametrize("is_shut", [False, True])
+@pytest.mark.parametrize(
+    ("overflow", "result"),
+    [(Overflow.BLOCK, None), (Overflow.RAISE, None), (Overflow.DROP_NEWEST, False), (Overflow.DROP_OLDEST, True)],
+)
+async def test_trouble_by_policy(overflow: Overflow, result: bool | None, is_shut: bool) -> None:
+    """Whoever is to drop drops, whatever the trouble is; but nothing is dropped for one that comes when no more is let in."""
+    queue, noted = make(overflow=overflow)
+    for step in range(3):
+        await write(queue, step)
+    queue.fail(RuntimeError("trouble"))
+    if is_shut:
+        queue.shut()
+    if result is None or is_shut:
+        with pytest.raises(RuntimeError, match="trouble"):
+            await write(queue, 3)
+        assert (waiting_steps(queue), noted.dropped) == ([0, 1, 2], [])
+    else:
+        assert await write(queue, 3) is result
+        assert noted.dropped == [1]
 
 
 async def test_cancelled_while_waiting() -> None:
@@ -349,6 +420,7 @@ def test_any_history(history: list[tuple[str, int]], overflow: Overflow) -> None
             await asyncio.sleep(0)
             pending = queue.accepted - queue.settled
             assert pending <= 5
+            assert pending == queue.progress.left(queue.accepted)
             assert queue.pending_bytes <= 200
             assert (queue.pending_bytes == 0) <= (pending == 0)
         for task in callers:
