@@ -98,7 +98,9 @@ class FileWriter:
             InvalidSummaryError: something else, or bytes that are no Summary.
         """
         if self._is_open():
-            await self._put(legacy.summary_event(summary, self._seen_tags, _wall_time(), global_step))
+            event, tags = legacy.summary_event(summary, self._seen_tags, _wall_time(), global_step)
+            with legacy.used(tags, self._seen_tags) as note:
+                note(await self._put(event))
 
     async def add_event(self, event: Any) -> None:
         """Write an Event message or its bytes as it is.
@@ -127,8 +129,9 @@ class FileWriter:
     async def add_run_metadata(self, run_metadata: Any, tag: str, global_step: Any = None) -> None:
         """Write a RunMetadata message or its bytes under a tag, which can be used once."""
         if self._is_open():
-            used = self._run_metadata_tags
-            await self._put(legacy.run_metadata_event(run_metadata, tag, used, _wall_time(), global_step))
+            event = legacy.run_metadata_event(run_metadata, tag, self._run_metadata_tags, _wall_time(), global_step)
+            with legacy.used({tag}, self._run_metadata_tags) as note:
+                note(await self._put(event))
 
     def get_logdir(self) -> str:
         """Return the logdir."""
@@ -182,9 +185,9 @@ class FileWriter:
             warnings.warn(CLOSED, UserWarning, stacklevel=3)
         return not self._closed
 
-    async def _put(self, payload: bytes) -> None:
+    async def _put(self, payload: bytes) -> bool:
         await self._put_first()
-        await self._resource.event(payload)
+        return await self._resource.event(payload)
 
     async def _put_first(self) -> None:
         """Write the graph that the constructor was given; it could not await."""

@@ -104,6 +104,12 @@ class Graph:
         self._names[f"{key}_{count}"] = 1
         return f"{name}_{count}"
 
+    def unique_scope(self, scope: str) -> str:
+        """Return a scope as ``unique_name`` does. Raises InvalidSummaryError if it is no valid name of one: tags in it would be changed."""
+        if not _VALID_AT_TOP.match(scope):
+            raise InvalidSummaryError(f"name: {scope!r} is not a valid scope name", scope)
+        return self.unique_name(scope)
+
     def close(self) -> None:
         """Warn of what was defined and never run, and of writers that were never opened: the commonest ways to lose summaries."""
         if self._closed:

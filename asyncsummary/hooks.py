@@ -227,7 +227,10 @@ class _WriterSink:
         self._seen_tags: set[str] = set()
 
     async def add_summary(self, summary: Any, global_step: int) -> None:
-        await self._writer.import_event(legacy.summary_event(summary, self._seen_tags, time.time(), global_step))
+        event, tags = legacy.summary_event(summary, self._seen_tags, time.time(), global_step)
+        with legacy.used(tags, self._seen_tags) as note:
+            await self._writer.import_event(event)
+            note(True)
 
     async def add_session_log(self, session_log: Any, global_step: int) -> None:
         await self._writer.import_event(legacy.session_log_event(session_log, time.time(), global_step))

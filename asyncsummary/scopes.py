@@ -4,6 +4,7 @@ A task inherits what held where it was created, and what it sets holds for itsel
 """
 
 import contextvars
+import inspect
 import operator
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -81,8 +82,10 @@ def record_if(condition: Condition) -> Scope[None]:
     """Record the summaries within the block if ``condition`` holds: a bool, or a callable that is asked at each summary.
 
     Raises:
-        InvalidArgumentError: neither of these.
+        InvalidArgumentError: neither of these, or an async function, which cannot be asked without waiting.
     """
+    if inspect.iscoroutinefunction(condition) or inspect.iscoroutinefunction(getattr(condition, "__call__", None)):  # noqa: B004
+        raise InvalidArgumentError(f"condition: must be a plain callable, got the async {condition!r}")
     if not callable(condition) and not _is_bool(condition):
         raise InvalidArgumentError(f"condition: must be a bool or a callable that returns one, got {condition!r}")
     return _recording_scope(condition if callable(condition) else bool(condition))
@@ -130,7 +133,7 @@ def name_scope(name: str | None) -> Scope[str]:
     slash at the end.
 
     Raises:
-        InvalidArgumentError: neither a str nor None.
+        InvalidArgumentError: neither a str nor None, or in a ``Graph`` no valid name of a scope.
     """
     if name is not None and not isinstance(name, str):
         raise InvalidArgumentError(f"name: a name scope must be a str or None, got {name!r} of type {type(name).__name__}")
@@ -143,7 +146,7 @@ def name_scope(name: str | None) -> Scope[str]:
         outer = current_name_scope.get()
         scope = f"{outer}/{name}" if outer else name
         graph = current_graph.get()
-        return scope if graph is None else graph.unique_name(scope)
+        return scope if graph is None else graph.unique_scope(scope)
 
     def target() -> str:
         scope = current_name_scope.get()

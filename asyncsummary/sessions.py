@@ -47,10 +47,17 @@ class Session:
                 await writer.flush()
 
 
+def _like(fetch: "list[Any] | tuple[Any, ...]", items: list[Any]) -> Any:
+    """Return items in what their fetches came in: a list, a tuple or a named tuple."""
+    if isinstance(fetch, list):
+        return items
+    make = getattr(type(fetch), "_make", tuple)
+    return make(items)
+
+
 async def _evaluate(fetch: Any) -> Any:
     if isinstance(fetch, list | tuple):
-        found = [await _evaluate(item) for item in fetch]
-        return found if isinstance(fetch, list) else tuple(found)
+        return _like(fetch, [await _evaluate(item) for item in fetch])
     if isinstance(fetch, dict):
         return {key: await _evaluate(item) for key, item in fetch.items()}
     if isinstance(fetch, GlobalStep):
@@ -233,7 +240,7 @@ def _with_steps_read(fetch: Any) -> Any:
     if isinstance(fetch, GlobalStep):
         return int(fetch)
     if isinstance(fetch, list | tuple):
-        return type(fetch)(_with_steps_read(item) for item in fetch)
+        return _like(fetch, [_with_steps_read(item) for item in fetch])
     if isinstance(fetch, dict):
         return {key: _with_steps_read(item) for key, item in fetch.items()}
     return fetch

@@ -1,5 +1,7 @@
 """What does TF1's FileWriter make of the messages it is given? Events, with a tag's metadata in its first summary only. Pure."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
@@ -38,8 +40,27 @@ def message_bytes(message: Any, kind: str, argument: str) -> bytes:
     raise InvalidTypeError(f"{argument}: must be a {kind} message or its bytes, got {type(message).__name__}")
 
 
-def summary_event(summary: Any, seen_tags: set[str], wall_time: float, global_step: Any) -> bytes:
-    """Return the Event of a Summary, and note its tags; metadata of tags that were seen are left out. The summary itself stays as it is.
+@contextmanager
+def used(tags: set[str], seen: set[str]) -> Iterator[Callable[[bool], None]]:
+    """Let tags be seen from now on; no longer if what uses them is not accepted: it raises, or the caller is told False."""
+    seen |= tags
+    accepted = False
+
+    def note(was_accepted: bool) -> None:
+        nonlocal accepted
+        accepted = was_accepted
+
+    try:
+        yield note
+    finally:
+        if not accepted:
+            seen -= tags
+
+
+def summary_event(summary: Any, seen_tags: set[str], wall_time: float, global_step: Any) -> tuple[bytes, set[str]]:
+    """Return the Event of a Summary, and those of its tags that were not seen before; metadata of others are left out.
+
+    The summary itself stays as it is.
 
     A tag counts as seen even if its first value had no metadata, as in the original.
 
@@ -52,11 +73,13 @@ def summary_event(summary: Any, seen_tags: set[str], wall_time: float, global_st
     except DecodeError as error:
         raise InvalidSummaryError(f"summary: these {len(data)} bytes are no serialised Summary: {error}") from error
     event = Event(wall_time=wall_time, step=legacy_step(global_step), summary=copy)
+    new: set[str] = set()
     for value in event.summary.value:
-        if value.tag in seen_tags:
+        if value.tag in seen_tags or value.tag in new:
             value.ClearField("metadata")
-        seen_tags.add(value.tag)
-    return event.SerializeToString()
+        else:
+            new.add(value.tag)
+    return event.SerializeToString(), new
 
 
 def session_log_event(session_log: Any, wall_time: float, global_step: Any) -> bytes:
@@ -66,7 +89,7 @@ def session_log_event(session_log: Any, wall_time: float, global_step: Any) -> b
 
 
 def run_metadata_event(run_metadata: Any, tag: Any, used_tags: set[str], wall_time: float, global_step: Any) -> bytes:
-    """Return the Event of a RunMetadata under a tag that was not used before, and note the tag.
+    """Return the Event of a RunMetadata under a tag that was not used before.
 
     Raises:
         InvalidArgumentError: the tag was used, or is no str.
@@ -76,9 +99,7 @@ def run_metadata_event(run_metadata: Any, tag: Any, used_tags: set[str], wall_ti
     if tag in used_tags:
         raise InvalidArgumentError(f"tag {tag!r}: The provided tag was already used for this event type")
     tagged = TaggedRunMetadata(tag=tag, run_metadata=message_bytes(run_metadata, "RunMetadata", "run_metadata"))
-    event = Event(wall_time=wall_time, step=legacy_step(global_step), tagged_run_metadata=tagged).SerializeToString()
-    used_tags.add(tag)
-    return event
+    return Event(wall_time=wall_time, step=legacy_step(global_step), tagged_run_metadata=tagged).SerializeToString()
 
 
 def graph_event(graph: Any, graph_def: Any, wall_time: float, global_step: Any) -> bytes:

@@ -140,6 +140,38 @@ async def test_session_logs(writer: summary.FileWriter, tmp_path: Path) -> None:
         await writer.add_session_log("START")
 
 
+async def test_metadata_of_what_was_not_accepted(tmp_path: Path) -> None:
+    """Comes with the tag's next summary; a tag of run metadata is not used up either."""
+    blocked = tmp_path / "run"
+    blocked.write_text("a file where the folder should be")
+    writer = summary.FileWriter(blocked, retry_seconds=0.2)
+    for call in (writer.add_summary(one("t", METADATA), 1), writer.add_run_metadata(b"", "step1", 1)):
+        with pytest.raises(summary.OpenError):
+            await call
+    blocked.unlink()
+    await writer.add_summary(one("t", METADATA), 1)
+    await writer.add_summary(one("t", METADATA), 2)
+    await writer.add_run_metadata(b"", "step1", 1)
+    await writer.close()
+    events = events_of(blocked)
+    assert [value.HasField("metadata") for event in events for value in event.summary.value] == [True, False]
+    assert [event.tagged_run_metadata.tag for event in events if event.HasField("tagged_run_metadata")] == ["step1"]
+
+
+async def test_metadata_of_what_was_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As above, where the overflow policy says so."""
+
+    async def dropped(*arguments: object) -> bool:
+        return False
+
+    async with summary.FileWriter(tmp_path) as writer:
+        with monkeypatch.context() as patched:
+            patched.setattr("asyncsummary.resource.WriterResource.event", dropped)
+            await writer.add_summary(one("t", METADATA), 1)
+        await writer.add_summary(one("t", METADATA), 2)
+    assert [value.HasField("metadata") for event in events_of(tmp_path) for value in event.summary.value] == [True]
+
+
 async def test_run_metadata(writer: summary.FileWriter, tmp_path: Path) -> None:
     """Once per tag; a tag whose message could not be written is not used up."""
     with pytest.raises(summary.InvalidSummaryError, match="run_metadata: "):

@@ -20,6 +20,7 @@ from asyncsummary import (
     should_record_summaries,
 )
 from asyncsummary import steps as steps_module
+from asyncsummary.graph import Graph
 from asyncsummary.scopes import current_name_scope
 from asyncsummary.writer import default_writer
 from tests.support.writing import Bench
@@ -108,6 +109,17 @@ async def test_record_if() -> None:
     with pytest.raises(InvalidArgumentError, match="condition"):
         record_if("yes")  # type: ignore[arg-type]  # a user's mistake
 
+    async def condition() -> bool:
+        return False
+
+    class Asked:
+        async def __call__(self) -> bool:
+            return False
+
+    for wrong in (condition, Asked()):
+        with pytest.raises(InvalidArgumentError, match="condition: must be a plain callable"):
+            record_if(wrong)  # a coroutine would count as True
+
 
 async def test_name_scopes_nest() -> None:
     """A trailing slash counts from the top, nothing leaves all scopes."""
@@ -122,6 +134,11 @@ async def test_name_scopes_nest() -> None:
         assert current_name_scope.get() == "a"
     with pytest.raises(InvalidArgumentError, match="name"):
         name_scope(3)  # type: ignore[arg-type]  # a user's mistake
+    with Graph().as_default():
+        with pytest.raises(InvalidArgumentError, match="'a b' is not a valid scope name"), name_scope("a b"):
+            pass
+        with name_scope("a") as whole:
+            assert whole == "a/"
 
 
 async def test_scopes_belong_to_tasks() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -48,6 +48,23 @@ async def test_fetches() -> None:
         assert found == [1, 2, {"step": 7, "more": (message, b"x", None, [])}]
         with pytest.raises(TypeError, match="fetches: cannot run 'x'"):
             await session.run(["x"])
+
+
+class Pair(NamedTuple):
+    """Two fetches that have names."""
+
+    first: Any
+    second: Any
+
+
+async def test_named_tuples() -> None:
+    """Come back as what they are, from a session and from a hook."""
+    notes: list[str] = []
+    async with summary.Session() as session:
+        assert await session.run(Pair(lambda: 1, (2, 3))) == Pair(1, (2, 3))
+    async with summary.MonitoredSession(hooks=[Noting("a", notes, Pair(summary.GlobalStep(4), 5))]) as monitored:
+        await monitored.run(lambda: None)
+    assert "a.after Pair(first=4, second=5)" in notes
 
 
 async def test_the_order_of_hooks() -> None:
