@@ -30,6 +30,9 @@ class TaggedRunMetadata(Message):
     run_metadata: bytes
     def __init__(self, *, tag: str = ..., run_metadata: bytes = ...) -> None: ...
 
+class RunMetadata(Message):
+    def __init__(self) -> None: ...
+
 class Image(Message):
     height: int
     width: int

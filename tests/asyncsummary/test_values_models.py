@@ -58,6 +58,7 @@ def test_a_keras_model(model: Any) -> None:
         ("no json", InvalidSummaryError, "model of tag 't': is no JSON"),
         ("[1]", InvalidSummaryError, "its JSON configures no layers"),
         ({"config": {"layers": [5]}}, InvalidSummaryError, "its JSON configures no layers"),
+        (json.dumps(CONFIG).replace("relu", "\ud800"), InvalidSummaryError, "model of tag 't': .* is no UTF-8"),
         ({"config": object()}, InvalidSummaryError, "cannot be written as JSON"),
     ],
 )
