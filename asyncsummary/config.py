@@ -26,7 +26,7 @@ MAX_SPOOL_BYTES = 1024 * MIB
 RETRY_SECONDS = 60.0
 REQUEST_SECONDS = 20.0
 
-_LONGEST_MILLIS = 10**18
+LONGEST_MILLIS = 10**18
 """Thirty million years; far beyond it there are no floats for the seconds."""
 _PATHLIB_URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
 _Choice = TypeVar("_Choice", bound=enum.Enum)
@@ -111,7 +111,7 @@ def make_config(
     _require_storage(url, options)
     pending = whole("max_pending_bytes", max_pending_bytes, at_least=1)
     count = 10 if max_queue is None and local else None if max_queue is None else whole("max_queue", max_queue)
-    millis = (120_000 if local else 10_000) if flush_millis is None else whole("flush_millis", flush_millis, at_most=_LONGEST_MILLIS)
+    millis = (120_000 if local else 10_000) if flush_millis is None else whole("flush_millis", flush_millis, at_most=LONGEST_MILLIS)
     root = _spool_root(spool_dir, local=local)
     wanted = one_of("durability", durability, Durability)
     if wanted is Durability.SPOOL and root is None:
@@ -147,7 +147,7 @@ def _logdir(logdir: object) -> str:
         raise InvalidArgumentError("logdir: is empty; use '.' for the current folder")
     if "\0" in path:
         raise InvalidArgumentError(f"logdir: {path!r} holds a null character")
-    _require_name("logdir", path, local=is_local(path))
+    require_name("logdir", path, local=is_local(path))
     collapsed = _PATHLIB_URL.match(path)
     if collapsed:
         raise InvalidArgumentError(
@@ -161,8 +161,11 @@ def _logdir(logdir: object) -> str:
     return path
 
 
-def _require_name(argument: str, name: str, *, local: bool) -> None:
-    """See that a storage can take a name: UTF-8, or locally what Python makes of any other bytes that it finds there."""
+def require_name(argument: str, name: str, *, local: bool) -> None:
+    """See that a storage can take a name: UTF-8, or locally what Python makes of any other bytes that it finds there.
+
+    Raises InvalidArgumentError, which names the argument.
+    """
     try:
         os.fsencode(name) if local else name.encode()
     except UnicodeEncodeError as error:
@@ -175,7 +178,7 @@ def _spool_root(spool_dir: object, *, local: bool) -> Path | None:
     if spool_dir is None:
         return None if local else default_root()
     if isinstance(spool_dir, str | os.PathLike) and isinstance(os.fspath(spool_dir), str) and os.fspath(spool_dir):
-        _require_name("spool_dir", os.fspath(spool_dir), local=True)
+        require_name("spool_dir", os.fspath(spool_dir), local=True)
         return Path(os.fspath(spool_dir)).expanduser()
     raise InvalidArgumentError(f"spool_dir: must be a folder's path, None or False, got {shown(spool_dir)}")
 
@@ -224,7 +227,7 @@ def _suffix(suffix: object, *, local: bool) -> str:
         raise InvalidArgumentError(f"filename_suffix: must be a str or None, got {shown(suffix)} of type {type(suffix).__name__}")
     if "/" in suffix or "\0" in suffix:
         raise InvalidArgumentError(f"filename_suffix: becomes part of a file name and cannot hold a slash or a null, got {suffix!r}")
-    _require_name("filename_suffix", suffix, local=local)
+    require_name("filename_suffix", suffix, local=local)
     return suffix
 
 

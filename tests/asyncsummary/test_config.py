@@ -91,6 +91,7 @@ def test_given_values() -> None:
         ("spool_dir", "\ud800"),
         pytest.param("flush_millis", 10**400, id="millis beyond a float"),
         pytest.param("retry_seconds", 10**400, id="seconds beyond a float"),
+        pytest.param("name", 10**5000, id="a name of 5000 digits"),
         pytest.param("max_queue", -(10**5000), id="5000 digits"),
     ],
 )

@@ -117,6 +117,8 @@ def test_an_onnx_model(form: str, tmp_path: Path) -> None:
         (5, InvalidTypeError, "model: must be a path, an ONNX ModelProto or its bytes, got int"),
         (b"\xff\xff", InvalidSummaryError, "these 2 bytes are no ONNX model"),
         (b"", InvalidSummaryError, "without operations"),
+        ("\ud800", InvalidSummaryError, "is no path"),
+        ("a\0b", InvalidSummaryError, "is no path: embedded null byte"),
         ("no such file", InvalidSummaryError, "'no such file' cannot be read: No such file"),
     ],
 )
