@@ -25,7 +25,7 @@ _SCHEMA: dict[str, dict[str, str]] = {
     "LogMessage": {"level": "1 int32", "message": "2 string"},
     "SessionLog": {"status": "1 int32", "checkpoint_path": "2 string", "msg": "3 string"},
     "TaggedRunMetadata": {"tag": "1 string", "run_metadata": "2 bytes"},
-    "RunMetadata": {},  # is only seen to be a message; all that is in it is kept as unknown fields
+    "RunMetadata": {"step_stats": "1 bytes", "cost_graph": "2 bytes"},  # is only seen to be one
     "Summary": {"value": "1 Value *"},
     "Value": {
         "tag": "1 string",

@@ -31,7 +31,9 @@ class TaggedRunMetadata(Message):
     def __init__(self, *, tag: str = ..., run_metadata: bytes = ...) -> None: ...
 
 class RunMetadata(Message):
-    def __init__(self) -> None: ...
+    step_stats: bytes
+    cost_graph: bytes
+    def __init__(self, *, step_stats: bytes = ..., cost_graph: bytes = ...) -> None: ...
 
 class Image(Message):
     height: int

@@ -151,8 +151,9 @@ async def test_run_metadata(writer: summary.FileWriter, tmp_path: Path) -> None:
         await writer.add_run_metadata(b"", "step1", 2)
     with pytest.raises(TypeError, match="tag: "):
         await writer.add_run_metadata(b"", 3)  # type: ignore[arg-type]  # a user's mistake
-    with pytest.raises(summary.InvalidSummaryError, match="run_metadata of tag 'step2': these 2 bytes are no RunMetadata"):
-        await writer.add_run_metadata(b"\xff\xff", "step2", 2)
+    for junk in (b"\xff\xff", b"\0\0"):
+        with pytest.raises(summary.InvalidSummaryError, match="run_metadata of tag 'step2': these 2 bytes are no RunMetadata"):
+            await writer.add_run_metadata(junk, "step2", 2)
     with pytest.raises(summary.InvalidSummaryError, match=r"tag: '\\ud800' is no UTF-8"):
         await writer.add_run_metadata(b"", "\ud800", 2)
     await writer.flush()
