@@ -11,7 +11,7 @@ from typing import Any, SupportsIndex, TypeVar
 
 from asyncsummary.batch import BatchPolicy
 from asyncsummary.commit import RetryPolicy
-from asyncsummary.errors import InvalidArgumentError
+from asyncsummary.errors import InvalidArgumentError, shown
 from asyncsummary.order import LatePolicy
 from asyncsummary.plan import KIB, MIB
 from asyncsummary.queue import Limits, Overflow
@@ -26,6 +26,8 @@ MAX_SPOOL_BYTES = 1024 * MIB
 RETRY_SECONDS = 60.0
 REQUEST_SECONDS = 20.0
 
+LONGEST_MILLIS = 10**18
+"""Thirty million years; far beyond it there are no floats for the seconds."""
 _PATHLIB_URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
 _Choice = TypeVar("_Choice", bound=enum.Enum)
 
@@ -111,7 +113,7 @@ def make_config(
     _require_storage(url, options)
     pending = whole("max_pending_bytes", max_pending_bytes, at_least=1)
     count = 10 if max_queue is None and local else None if max_queue is None else whole("max_queue", max_queue)
-    millis = (120_000 if local else 10_000) if flush_millis is None else whole("flush_millis", flush_millis)
+    millis = (120_000 if local else 10_000) if flush_millis is None else whole("flush_millis", flush_millis, at_most=LONGEST_MILLIS)
     root = _spool_root(spool_dir, local=local)
     room = whole("max_spool_bytes", max_spool_bytes, at_least=1)
     if root is not None and room < pending // 2:
@@ -122,10 +124,10 @@ def make_config(
     if wanted is Durability.SPOOL and root is None:
         raise InvalidArgumentError("durability: 'spool' needs a spool_dir; a local logdir has none by default")
     if not isinstance(resume, bool):
-        raise InvalidArgumentError(f"resume: must be True or False, got {resume!r}")
+        raise InvalidArgumentError(f"resume: must be True or False, got {shown(resume)}")
     return WriterConfig(
         logdir=url,
-        filename_suffix=_suffix(filename_suffix),
+        filename_suffix=_suffix(filename_suffix, local=local),
         resume=resume,
         session_start=session_start,
         storage_options=options,
@@ -144,7 +146,7 @@ def make_config(
 
 def _logdir(logdir: object) -> str:
     if not isinstance(logdir, str | os.PathLike):
-        raise InvalidArgumentError(f"logdir: must be a str or a path, got {logdir!r} of type {type(logdir).__name__}")
+        raise InvalidArgumentError(f"logdir: must be a str or a path, got {shown(logdir)} of type {type(logdir).__name__}")
     path = os.fspath(logdir)
     if isinstance(path, bytes):
         raise InvalidArgumentError(f"logdir: must be a str or a path, got bytes {path!r}")
@@ -152,6 +154,7 @@ def _logdir(logdir: object) -> str:
         raise InvalidArgumentError("logdir: is empty; use '.' for the current folder")
     if "\0" in path:
         raise InvalidArgumentError(f"logdir: {path!r} holds a null character")
+    require_name("logdir", path, local=is_local(path))
     collapsed = _PATHLIB_URL.match(path)
     if collapsed:
         raise InvalidArgumentError(
@@ -165,14 +168,26 @@ def _logdir(logdir: object) -> str:
     return path
 
 
+def require_name(argument: str, name: str, *, local: bool) -> None:
+    """See that a storage can take a name: UTF-8, or locally what Python makes of any other bytes that it finds there.
+
+    Raises InvalidArgumentError, which names the argument.
+    """
+    try:
+        os.fsencode(name) if local else name.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(f"{argument}: {name!r} cannot be a file's name: {error.reason}") from error
+
+
 def _spool_root(spool_dir: object, *, local: bool) -> Path | None:
     if spool_dir is False:
         return None
     if spool_dir is None:
         return None if local else default_root()
     if isinstance(spool_dir, str | os.PathLike) and isinstance(os.fspath(spool_dir), str) and os.fspath(spool_dir):
+        require_name("spool_dir", os.fspath(spool_dir), local=True)
         return Path(os.fspath(spool_dir)).expanduser()
-    raise InvalidArgumentError(f"spool_dir: must be a folder's path, None or False, got {spool_dir!r}")
+    raise InvalidArgumentError(f"spool_dir: must be a folder's path, None or False, got {shown(spool_dir)}")
 
 
 def _require_storage(url: str, options: Mapping[str, Any]) -> None:
@@ -186,34 +201,40 @@ def _options(options: object) -> dict[str, Any]:
     if options is None:
         return {}
     if not isinstance(options, Mapping):
-        raise InvalidArgumentError(f"storage_options: must be a dict, got {options!r} of type {type(options).__name__}")
+        raise InvalidArgumentError(f"storage_options: must be a dict, got {shown(options)} of type {type(options).__name__}")
     return dict(options)
 
 
-def whole(name: str, value: object, at_least: int = 0) -> int:
+def whole(name: str, value: object, at_least: int = 0, at_most: int | None = None) -> int:
     """Return an argument that must be an integer. Raises InvalidArgumentError, which names it."""
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise InvalidArgumentError(f"{name}: must be an integer, got {value!r} of type {type(value).__name__}")
+        raise InvalidArgumentError(f"{name}: must be an integer, got {shown(value)} of type {type(value).__name__}")
     number = operator.index(value)
     if number < at_least:
-        raise InvalidArgumentError(f"{name}: must be at least {at_least}, got {number}")
+        raise InvalidArgumentError(f"{name}: must be at least {at_least}, got {shown(number)}")
+    if at_most is not None and number > at_most:
+        raise InvalidArgumentError(f"{name}: must be at most {at_most}, got {shown(number)}")
     return number
 
 
 def positive_seconds(name: str, value: object) -> float:
     """Return an argument that must be a positive time. Raises InvalidArgumentError, which names it."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise InvalidArgumentError(f"{name}: must be a positive number of seconds, got {value!r}")
-    return float(value)
+        raise InvalidArgumentError(f"{name}: must be a positive number of seconds, got {shown(value)}")
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise InvalidArgumentError(f"{name}: {shown(value)} seconds are more than a float has") from error
 
 
-def _suffix(suffix: object) -> str:
+def _suffix(suffix: object, *, local: bool) -> str:
     if suffix is None:
         return ".v2"
     if not isinstance(suffix, str):
-        raise InvalidArgumentError(f"filename_suffix: must be a str or None, got {suffix!r} of type {type(suffix).__name__}")
+        raise InvalidArgumentError(f"filename_suffix: must be a str or None, got {shown(suffix)} of type {type(suffix).__name__}")
     if "/" in suffix or "\0" in suffix:
         raise InvalidArgumentError(f"filename_suffix: becomes part of a file name and cannot hold a slash or a null, got {suffix!r}")
+    require_name("filename_suffix", suffix, local=local)
     return suffix
 
 
@@ -223,4 +244,4 @@ def one_of(name: str, value: object, kind: type[_Choice]) -> _Choice:
         return kind(value)
     except ValueError as error:
         choices = ", ".join(repr(item.value) for item in kind)
-        raise InvalidArgumentError(f"{name}: must be one of {choices}, got {value!r}") from error
+        raise InvalidArgumentError(f"{name}: must be one of {choices}, got {shown(value)}") from error

@@ -16,6 +16,17 @@
 """
 
 
+def shown(value: object, longest: int = 60) -> str:
+    """Return how a value is shown in an error's message: the beginning of its repr, or its type where it has none.
+
+    An int of more than 4300 digits has none, and the repr of a user's class may raise anything.
+    """
+    try:
+        return repr(value)[:longest]
+    except Exception:
+        return f"<{type(value).__name__}>"
+
+
 class SummaryError(Exception):
     """Root of the errors that this package raises.
 

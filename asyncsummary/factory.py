@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from asyncsummary.config import MAX_PENDING_BYTES, MAX_SPOOL_BYTES, RETRY_SECONDS, WriterConfig, make_config
-from asyncsummary.errors import InvalidArgumentError
+from asyncsummary.errors import InvalidArgumentError, shown
 from asyncsummary.graph_scope import current_graph
 from asyncsummary.handle import FileWriterHandle
 from asyncsummary.resource import WriterResource
@@ -78,7 +78,7 @@ def create_file_writer(
     if logdir is None:
         return create_noop_writer()
     if name is not None and not isinstance(name, str):
-        raise InvalidArgumentError(f"name: must be a str or None, got {name!r} of type {type(name).__name__}")
+        raise InvalidArgumentError(f"name: must be a str or None, got {shown(name)} of type {type(name).__name__}")
     config = make_config(
         logdir,
         max_queue=max_queue,

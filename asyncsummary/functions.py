@@ -7,7 +7,8 @@ import os
 from collections.abc import Mapping
 from typing import Any, SupportsIndex
 
-from asyncsummary.errors import InvalidArgumentError
+from asyncsummary.errors import InvalidArgumentError, shown
+from asyncsummary.file_writer import FileWriter
 from asyncsummary.graph import deferrable
 from asyncsummary.handle import FileWriterHandle
 from asyncsummary.scopes import recording, should_record_summaries
@@ -153,7 +154,7 @@ async def import_event(tensor: bytes, name: str | None = None) -> None:
 
 
 @deferrable
-async def flush(writer: SummaryWriter | None = None, name: str | None = None, *, timeout: float | None = None) -> None:
+async def flush(writer: SummaryWriter | FileWriter | None = None, name: str | None = None, *, timeout: float | None = None) -> None:
     """Flush ``writer``, or else the default writer, if there is one. ``name`` is not used.
 
     Raises:
@@ -164,8 +165,8 @@ async def flush(writer: SummaryWriter | None = None, name: str | None = None, *,
         writer = default_writer.get()
     if writer is None:
         return
-    if isinstance(writer, NoopWriter) or not hasattr(writer, "flush"):
-        raise InvalidArgumentError(f"writer: must be a writer that writes, got {writer!r}")
+    if isinstance(writer, NoopWriter) or not isinstance(writer, SummaryWriter | FileWriter):
+        raise InvalidArgumentError(f"writer: must be a writer that writes, got {shown(writer)}")
     await writer.flush(timeout)
 
 

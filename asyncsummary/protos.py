@@ -25,6 +25,7 @@ _SCHEMA: dict[str, dict[str, str]] = {
     "LogMessage": {"level": "1 int32", "message": "2 string"},
     "SessionLog": {"status": "1 int32", "checkpoint_path": "2 string", "msg": "3 string"},
     "TaggedRunMetadata": {"tag": "1 string", "run_metadata": "2 bytes"},
+    "RunMetadata": {"step_stats": "1 bytes", "cost_graph": "2 bytes"},  # is only seen to be one
     "Summary": {"value": "1 Value *"},
     "Value": {
         "tag": "1 string",
@@ -91,6 +92,7 @@ SourceMetadata = _MESSAGES["SourceMetadata"]
 LogMessage = _MESSAGES["LogMessage"]
 SessionLog = _MESSAGES["SessionLog"]
 TaggedRunMetadata = _MESSAGES["TaggedRunMetadata"]
+RunMetadata = _MESSAGES["RunMetadata"]
 Summary = _MESSAGES["Summary"]
 Value = _MESSAGES["Value"]
 Image = _MESSAGES["Image"]

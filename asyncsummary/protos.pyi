@@ -30,6 +30,11 @@ class TaggedRunMetadata(Message):
     run_metadata: bytes
     def __init__(self, *, tag: str = ..., run_metadata: bytes = ...) -> None: ...
 
+class RunMetadata(Message):
+    step_stats: bytes
+    cost_graph: bytes
+    def __init__(self, *, step_stats: bytes = ..., cost_graph: bytes = ...) -> None: ...
+
 class Image(Message):
     height: int
     width: int

@@ -25,6 +25,7 @@ from asyncsummary.tags import TagTable, plain_tag
 from asyncsummary.values.content import Content, event_of, naming
 from asyncsummary.values.embedding import INDEX, Embedding
 from asyncsummary.values.event import event_bytes
+from asyncsummary.values.given import typed
 from asyncsummary.values.graph import graph_bytes
 from asyncsummary.values.plugin import Ready
 from asyncsummary.values.scalar import LARGEST, scalar_value
@@ -81,7 +82,7 @@ class WriterResource:
         self._require_usable()
         scope = current_name_scope.get()
         if not isinstance(values, Mapping):
-            raise InvalidTypeError(f"values: must map tags to numbers, got {values!r:.60} of type {type(values).__name__}")
+            raise InvalidTypeError(f"values: must map tags to numbers, got {typed(values)}")
         at = current_step() if step is None else as_step(step, next(iter(values), None))
         known = self.lane.known(scope, family)
         sizes = self._tags.sizes

@@ -13,6 +13,7 @@ from asyncsummary.graph import Graph, SummaryOp
 from asyncsummary.graph_scope import current_graph
 from asyncsummary.hooks import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues, SummarySaverHook
 from asyncsummary.steps import GlobalStep
+from asyncsummary.values.given import typed
 
 
 class Session:
@@ -67,7 +68,7 @@ async def _evaluate(fetch: Any) -> Any:
     if fetch is None or isinstance(fetch, Message | bytes | int):
         return fetch
     if not callable(fetch):
-        raise InvalidTypeError(f"fetches: cannot run {fetch!r:.60} of type {type(fetch).__name__}")
+        raise InvalidTypeError(f"fetches: cannot run {typed(fetch)}")
     try:
         found = fetch()
     except StopIteration as error:

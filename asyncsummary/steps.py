@@ -7,7 +7,7 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-from asyncsummary.errors import InvalidArgumentError, InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidArgumentError, InvalidSummaryError, InvalidTypeError, shown
 from asyncsummary.graph_scope import current_graph
 
 LARGEST_STEP = 2**63 - 1
@@ -123,13 +123,13 @@ def as_step(step: Any, tag: object, argument: str = "step") -> int:
     except TypeError:
         number = _only_element(step, tag, argument)
     if not SMALLEST_STEP <= number <= LARGEST_STEP:
-        raise _error(InvalidSummaryError, argument, tag, f"{number} is out of range for int64")
+        raise _error(InvalidSummaryError, argument, tag, f"{shown(number)} is out of range for int64")
     return number
 
 
 def _only_element(step: Any, tag: object, argument: str) -> int:
     if (isinstance(step, str | bytes | float) and not isinstance(step, np.generic)) or step is None:
-        raise _error(InvalidTypeError, argument, tag, f"must be an integer, got {step!r:.60} of type {type(step).__name__}")
+        raise _error(InvalidTypeError, argument, tag, f"must be an integer, got {shown(step)} of type {type(step).__name__}")
     try:
         array = np.asarray(step)
     except Exception as error:  # the value's own conversion can raise anything
@@ -137,7 +137,7 @@ def _only_element(step: Any, tag: object, argument: str) -> int:
     if isinstance(step, np.generic | np.ndarray) and array.dtype.kind == "f" and array.size == 1 and float(array.item()).is_integer():
         return int(array.item())
     if array.dtype.kind not in "iu":
-        raise _error(InvalidTypeError, argument, tag, f"must be an integer, got {step!r:.60} of type {type(step).__name__}")
+        raise _error(InvalidTypeError, argument, tag, f"must be an integer, got {shown(step)} of type {type(step).__name__}")
     if array.size != 1:
         raise _error(InvalidSummaryError, argument, tag, f"must be one integer, got {array.size} of them")
     return int(array.reshape(-1)[0])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asyncsummary.columns import scalar_size
-from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError, shown
 
 _FEW = 32
 """So many are added up faster in Python than numpy starts up."""
@@ -33,7 +33,7 @@ def tag_of(name: object, family: object = None, scope: str = "") -> str:
     """
     name = _require_str(name)
     if family is not None and not isinstance(family, str):
-        raise InvalidTypeError(f"family of tag {name!r}: must be a str or None, got {family!r} of type {type(family).__name__}", name)
+        raise InvalidTypeError(f"family of tag {name!r}: must be a str or None, got {shown(family)} of type {type(family).__name__}", name)
     inner = clean(name)
     outer = f"{scope}/" if scope else ""
     if family is None:
@@ -56,7 +56,7 @@ def plain_tag(name: object) -> str:
 
 def _require_str(name: object) -> str:
     if not isinstance(name, str):
-        raise InvalidTypeError(f"name: a tag must be a str, got {name!r} of type {type(name).__name__}", name)
+        raise InvalidTypeError(f"name: a tag must be a str, got {shown(name)} of type {type(name).__name__}", name)
     return name
 
 

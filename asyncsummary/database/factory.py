@@ -7,12 +7,22 @@ from datetime import datetime
 
 from asyncsummary.batch import BatchPolicy
 from asyncsummary.commit import RetryPolicy
-from asyncsummary.config import MAX_PENDING_BYTES, MAX_PENDING_SUMMARIES, RETRY_SECONDS, WriterConfig, one_of, positive_seconds, whole
+from asyncsummary.config import (
+    LONGEST_MILLIS,
+    MAX_PENDING_BYTES,
+    MAX_PENDING_SUMMARIES,
+    RETRY_SECONDS,
+    WriterConfig,
+    one_of,
+    positive_seconds,
+    require_name,
+    whole,
+)
 from asyncsummary.database.connection import absolute
 from asyncsummary.database.names import EXPERIMENT, RUN, USER, Names, checked_name
 from asyncsummary.database.resource import DatabaseResource
 from asyncsummary.database.sink import DatabaseConfig
-from asyncsummary.errors import InvalidArgumentError, InvalidTypeError
+from asyncsummary.errors import InvalidArgumentError, InvalidTypeError, shown
 from asyncsummary.factory import shared
 from asyncsummary.graph_scope import current_graph
 from asyncsummary.handle import FileWriterHandle
@@ -71,11 +81,12 @@ def create_db_writer(
         InvalidTypeError: a name is neither str nor bytes.
     """
     if name is not None and not isinstance(name, str):
-        raise InvalidArgumentError(f"name: must be a str or None, got {name!r} of type {type(name).__name__}")
+        raise InvalidArgumentError(f"name: must be a str or None, got {shown(name)} of type {type(name).__name__}")
     pending = whole("max_pending_bytes", max_pending_bytes, at_least=1)
+    millis = whole("flush_millis", flush_millis, at_most=LONGEST_MILLIS)
     config = WriterConfig(
         _uri(db_uri),
-        batch=BatchPolicy(whole("max_queue", max_queue), whole("flush_millis", flush_millis) / 1000, max(1, pending // 2)),
+        batch=BatchPolicy(whole("max_queue", max_queue), millis / 1000, max(1, pending // 2)),
         limits=Limits(MAX_PENDING_SUMMARIES, pending, _TURN),
         overflow=one_of("overflow", overflow, Overflow),
         retry=RetryPolicy(positive_seconds("retry_seconds", retry_seconds), first_seconds=0.05, longest_seconds=1.0),
@@ -99,10 +110,11 @@ def create_db_writer(
 
 def _uri(given: object) -> str:
     if not isinstance(given, str | os.PathLike):
-        raise InvalidTypeError(f"db_uri: must be a str or a path, got {given!r} of type {type(given).__name__}")
+        raise InvalidTypeError(f"db_uri: must be a str or a path, got {shown(given)} of type {type(given).__name__}")
     path = os.fspath(given)
     if isinstance(path, bytes) or not path or "\0" in path:
-        raise InvalidArgumentError(f"db_uri: must be the path of a file, got {given!r}")
+        raise InvalidArgumentError(f"db_uri: must be the path of a file, got {shown(given)}")
+    require_name("db_uri", path, local=True)
     return absolute(str(path))
 
 
@@ -117,11 +129,11 @@ def _names(user: object, experiment: object, run: object) -> Names:
 
 def _journal_mode(given: object) -> str:
     if given not in _JOURNAL_MODES:
-        raise InvalidArgumentError(f"journal_mode: must be one of {', '.join(map(repr, _JOURNAL_MODES))}, got {given!r}")
+        raise InvalidArgumentError(f"journal_mode: must be one of {', '.join(map(repr, _JOURNAL_MODES))}, got {shown(given)}")
     return str(given)
 
 
 def _flag(argument: str, given: object) -> bool:
     if not isinstance(given, bool):
-        raise InvalidArgumentError(f"{argument}: must be True or False, got {given!r}")
+        raise InvalidArgumentError(f"{argument}: must be True or False, got {shown(given)}")
     return given

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from asyncsummary.errors import InvalidArgumentError, InvalidTypeError
+from asyncsummary.errors import InvalidArgumentError, InvalidTypeError, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def checked_name(argument: str, value: object, pattern: re.Pattern[str]) -> str:
             return ""
         value = _decoded(argument, value)
     if not isinstance(value, str):
-        raise InvalidTypeError(f"{argument}: must be a str, got {value!r} of type {type(value).__name__}")
+        raise InvalidTypeError(f"{argument}: must be a str, got {shown(value)} of type {type(value).__name__}")
     if not pattern.search(value):
         raise InvalidArgumentError(f"{argument} ({value!r}) must match {pattern.pattern}")
     try:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asyncsummary.database.tensors import FLOAT
-from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError, shown
 from asyncsummary.values.array import as_array, python_kind
 from asyncsummary.values.scalar import scalar_value
 from asyncsummary.values.tensor import DATA_TYPES
@@ -96,7 +96,11 @@ def kept_series(values: Any, tag: str) -> NDArray[Any] | None:
         if array.dtype.name == "bfloat16":
             raise _unsupported(array.dtype, tag)
         return None  # numbers of other kinds are refused where all series are checked
+    if kind is int and array.dtype.kind == "f":
+        return None  # ints and floats are floats together
     if kind is int:
+        if array.dtype.kind == "u" and array.size:
+            _integer(int(array.max()), tag)
         fits = not array.size or (int(array.min()) >= _INT32.min and int(array.max()) <= _INT32.max)
         array = array.astype(np.int32 if fits else np.int64)
     if array.dtype.name not in DATA_TYPES:
@@ -115,7 +119,7 @@ def _integer(value: int, tag: str) -> Kept:
     if _INT32.min <= value <= _INT32.max:
         return _INT32_NUMBER, _pack_int32(value)
     if not _INT64.min <= value <= _INT64.max:
-        raise InvalidSummaryError(f"value of tag {tag!r}: {value!r:.60} is out of range for int64", tag)
+        raise InvalidSummaryError(f"value of tag {tag!r}: {shown(value)} is out of range for int64", tag)
     return _INT64_NUMBER, _pack_int64(value)
 
 

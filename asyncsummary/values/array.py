@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asyncsummary.errors import InvalidTypeError
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 
 
 def as_array(value: Any, tag: object) -> NDArray[Any]:
@@ -31,9 +31,27 @@ def as_array(value: Any, tag: object) -> NDArray[Any]:
         raise InvalidTypeError(f"value of tag {tag!r}: cannot be made an array: {error}", tag) from error
 
 
+def with_python_floats(value: Any, tag: object) -> NDArray[Any]:
+    """Look at the value as an array in which Python's own floats are float32; those beyond it become infinite. Raises as ``as_array``."""
+    array = as_array(value, tag)
+    if python_kind(value) is not float or array.dtype.kind not in "fiu":  # floats among strings, say, are for the caller to refuse
+        return array
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)
+
+
 def is_real(array: NDArray[Any]) -> bool:
     """Return whether the array holds real numbers: float16/32/64, bfloat16, int8..64, uint8..64; no bool."""
     return array.dtype.kind in "fiu" or array.dtype.name == "bfloat16"
+
+
+def finite_float32(array: NDArray[Any], argument: str, tag: object) -> NDArray[np.float32]:
+    """Return a private copy of real numbers as float32. Raises InvalidSummaryError if one is not finite, as such or only in float32."""
+    with np.errstate(over="ignore"):
+        numbers = np.array(array, np.float32)
+    if not np.isfinite(numbers).all():
+        raise InvalidSummaryError(f"{argument} of tag {tag!r}: must be finite, in float32", tag)
+    return numbers
 
 
 def python_kind(value: Any) -> type | None:

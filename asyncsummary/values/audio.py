@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError, shown
 from asyncsummary.protos import Audio, Summary, Value
-from asyncsummary.values.array import as_array, python_kind
+from asyncsummary.values.array import with_python_floats
 from asyncsummary.values.limits import at_least_one, require_encodable
 from asyncsummary.values.memory import copied
 
@@ -66,19 +66,18 @@ def audio_batch(value: Any, sample_rate: Any, max_outputs: Any, tag: str) -> Aud
     """Check clips and take a private copy of those that will be written.
 
     Raises:
-        InvalidTypeError: not float32 (nor Python floats).
+        InvalidTypeError: not float32 (nor Python floats), or a sample rate that is no number.
         InvalidSummaryError: not [number, frames] or [number, frames, channels], nothing in it, a sample rate that is not above 0,
             ``max_outputs`` below 1, or more than a message can hold.
     """
-    array = as_array(value, tag)
-    if python_kind(value) is float:
-        array = array.astype(np.float32)
-    if array.dtype != np.float32:
+    array = with_python_floats(value, tag)
+    if array.dtype.name != "float32":
         raise InvalidTypeError(f"audio of tag {tag!r}: must be float32, got {array.dtype}", tag)
     if array.ndim not in {2, 3}:
         raise InvalidSummaryError(
             f"audio of tag {tag!r}: must be [number, frames] or [number, frames, channels], got shape {array.shape}", tag
         )
+    array = array.astype(np.float32, copy=False)  # of either byte order
     clips = array if array.ndim == 3 else array[:, :, None]
     if not clips.shape[1]:
         raise InvalidSummaryError(f"audio of tag {tag!r}: num_frames must be positive.", tag)
@@ -107,12 +106,23 @@ def to_pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
 
 
 def _rate(sample_rate: Any, tag: str) -> float:
-    try:
-        rate = float(np.float32(sample_rate))
-    except (TypeError, ValueError) as error:
-        raise InvalidTypeError(f"sample_rate of tag {tag!r}: must be a number, got {sample_rate!r:.60}", tag) from error
+    rate = _as_float32(sample_rate, tag)
     if rate <= 0:
-        raise InvalidSummaryError(f"sample_rate of tag {tag!r}: sample_rate must be > 0, got {sample_rate!r:.60}", tag)
+        raise InvalidSummaryError(f"sample_rate of tag {tag!r}: sample_rate must be > 0, got {shown(sample_rate)}", tag)
     if math.isnan(rate) or rate >= 2**32:
-        raise InvalidSummaryError(f"sample_rate of tag {tag!r}: sample_rate must be in (0, 2^32), got: {sample_rate!r:.60}", tag)
+        raise InvalidSummaryError(f"sample_rate of tag {tag!r}: sample_rate must be in (0, 2^32), got: {shown(sample_rate)}", tag)
     return rate
+
+
+def _as_float32(sample_rate: Any, tag: str) -> float:
+    """Return a number of any kind, or an array of rank 0, as float32 holds it; infinite where it is beyond that."""
+    try:
+        number = sample_rate.item() if getattr(sample_rate, "shape", None) == () else sample_rate
+        if isinstance(number, bool | str | bytes | bytearray) or getattr(number, "shape", ()) != ():
+            raise TypeError("Python would make a number of it")
+        with np.errstate(over="ignore"):
+            return float(np.float32(float(number)))
+    except OverflowError:
+        return math.inf if sample_rate > 0 else -math.inf
+    except (TypeError, ValueError) as error:
+        raise InvalidTypeError(f"sample_rate of tag {tag!r}: must be a number, got {shown(sample_rate)}", tag) from error

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.values.array import as_array, is_real
+from asyncsummary.values.given import labels_of
 from asyncsummary.values.pillow import require_pillow
 
 # Told apart by most people, on light and on dark.
@@ -43,12 +44,9 @@ def boxes_of(boxes: Any, labels: Any, shape: tuple[int, ...], tag: str) -> tuple
     if array.ndim != 2 or array.shape[1] != 4:
         raise InvalidSummaryError(f"boxes of tag {tag!r}: must be [number, 4]: left, top, right, bottom, got shape {array.shape}", tag)
     require_pillow("boxes", tag)
-    names = [""] * len(array) if labels is None else list(labels)
+    names = [""] * len(array) if labels is None else labels_of(labels, tag)
     if len(names) != len(array):
         raise InvalidSummaryError(f"labels of tag {tag!r}: one for each box: {len(array)}, got {len(names)}", tag)
-    wrong = next((name for name in names if not isinstance(name, str)), None)
-    if wrong is not None:
-        raise InvalidTypeError(f"labels of tag {tag!r}: must be str, got {wrong!r:.60} of type {type(wrong).__name__}", tag)
     height, width = shape
     for left, top, right, bottom in array.tolist():
         if not (0 <= left <= right <= width and 0 <= top <= bottom <= height):

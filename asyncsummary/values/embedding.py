@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError, shown
 from asyncsummary.plugin_protos import EmbeddingInfo, ProjectorConfig, SpriteMetadata
-from asyncsummary.values.array import as_array, is_real
+from asyncsummary.values.array import as_array, finite_float32, is_real
+from asyncsummary.values.given import listed
 from asyncsummary.values.limits import require_encodable
 from asyncsummary.values.pictures import as_nhwc, grid_of, to_uint8
 from asyncsummary.values.png import png
@@ -99,21 +100,20 @@ def embedding_content(
     """Check vectors [number, dimensions], with labels and pictures for each, and take private copies.
 
     Raises:
-        InvalidTypeError: vectors that are no real numbers, or pictures of a dtype that has no colours.
-        InvalidSummaryError: other shapes, vectors that are not finite, another number of labels or pictures, labels with tabs or line
-            breaks, or more pictures than the projector shows.
+        InvalidTypeError: vectors that are no real numbers, metadata or a header that are no lists, or pictures of a dtype that has no
+            colours.
+        InvalidSummaryError: other shapes, vectors that are not finite in float32, another number of labels or pictures, labels with tabs
+            or line breaks, or more pictures than the projector shows.
     """
     array = as_array(vectors, tag)
     if not is_real(array):
         raise InvalidTypeError(f"vectors of tag {tag!r}: must be real numbers, got {array.dtype}", tag)
     if array.ndim != 2 or not array.size:
         raise InvalidSummaryError(f"vectors of tag {tag!r}: must be [number, dimensions], got shape {array.shape}", tag)
-    if not np.isfinite(array).all():
-        raise InvalidSummaryError(f"vectors of tag {tag!r}: must be finite", tag)
     require_encodable(16 * array.size, tag)
-    numbers = np.array(array, np.float32)
-    if format not in {"tsv", "bytes"}:
-        raise InvalidSummaryError(f"format of tag {tag!r}: must be 'tsv' or 'bytes', got {format!r}", tag)
+    numbers = finite_float32(array, "vectors", tag)
+    if not isinstance(format, str) or format not in {"tsv", "bytes"}:
+        raise InvalidSummaryError(f"format of tag {tag!r}: must be 'tsv' or 'bytes', got {shown(format)}", tag)
     lines = _lines(metadata, header, len(numbers), tag)
     return Embedding(tag, step, numbers, lines, _pictures(images, dataformats, len(numbers), tag), _readable(numbers, format))
 
@@ -151,24 +151,27 @@ def _lines(metadata: Any, header: Any, number: int, tag: str) -> tuple[str, ...]
         if header is not None:
             raise InvalidSummaryError(f"header of tag {tag!r}: there are no metadata", tag)
         return ()
-    labels = list(metadata)
+    labels = listed(metadata, "metadata", tag)
     if len(labels) != number:
         raise InvalidSummaryError(f"metadata of tag {tag!r}: one for each vector: {number}, got {len(labels)}", tag)
     if header is None:
         return tuple(_cell(label, tag) for label in labels)
-    names = list(header)
+    names = listed(header, "header", tag)
     if len(names) < 2:
-        raise InvalidSummaryError(f"header of tag {tag!r}: is for two columns and more, got {names!r:.60}", tag)
+        raise InvalidSummaryError(f"header of tag {tag!r}: is for two columns and more, got {shown(names)}", tag)
     for row in labels:
         if isinstance(row, str | bytes) or not isinstance(row, Sequence | np.ndarray) or len(row) != len(names):
-            raise InvalidSummaryError(f"metadata of tag {tag!r}: each must have {len(names)} columns, got {row!r:.60}", tag)
+            raise InvalidSummaryError(f"metadata of tag {tag!r}: each must have {len(names)} columns, got {shown(row)}", tag)
     return tuple("\t".join(_cell(cell, tag) for cell in row) for row in [names, *labels])
 
 
 def _cell(value: Any, tag: str) -> str:
-    text = str(value)
+    try:
+        text = str(value)
+    except Exception as error:  # an int of more than 4300 digits, or a user's class
+        raise InvalidSummaryError(f"metadata of tag {tag!r}: cannot be made a str: {error}", tag) from error
     if any(character in text for character in "\t\n\r"):
-        raise InvalidSummaryError(f"metadata of tag {tag!r}: must have no tabs or line breaks, got {text!r:.60}", tag)
+        raise InvalidSummaryError(f"metadata of tag {tag!r}: must have no tabs or line breaks, got {shown(text)}", tag)
     return text.encode("utf-8", "replace").decode()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.values.given import description_of
 from asyncsummary.values.pictures import Pictures
 
 # matplotlib draws one figure at a time: caches of fonts and of mathematical text are the process's.
@@ -31,15 +32,17 @@ def figure_content(figures: list[Any], tag: str, description: object = None) -> 
     """Draw figures, which takes its time; they must not be changed meanwhile.
 
     Raises:
+        InvalidTypeError: a description that is no str; nothing is drawn then.
         InvalidSummaryError: they cannot be drawn, or are of several sizes.
     """
+    about = description_of(description, tag)
     with _drawing:
         pictures = [_drawn(figure, tag) for figure in figures]
     shapes = {picture.shape for picture in pictures}
     if len(shapes) > 1:
         sizes = sorted(f"{shape[1]} x {shape[0]}" for shape in shapes)
         raise InvalidSummaryError(f"figure of tag {tag!r}: must be of one size in pixels, got {', '.join(sizes)}", tag)
-    return Pictures(tag, np.stack(pictures), (), 0, description)
+    return Pictures(tag, np.stack(pictures), (), 0, about)
 
 
 def close_figures(value: Any) -> None:

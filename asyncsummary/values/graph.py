@@ -6,6 +6,7 @@ from google.protobuf.message import DecodeError, Message
 
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.protos import GraphDef
+from asyncsummary.values.given import utf8
 
 
 def graph_bytes(graph: Any) -> bytes:
@@ -15,7 +16,7 @@ def graph_bytes(graph: Any) -> bytes:
 
     Raises:
         InvalidTypeError: something else.
-        InvalidSummaryError: bytes that are no GraphDef.
+        InvalidSummaryError: bytes, or a str, that are no GraphDef.
     """
     if hasattr(graph, "as_graph_def"):
         graph = graph.as_graph_def(add_shapes=True)
@@ -24,7 +25,7 @@ def graph_bytes(graph: Any) -> bytes:
             raise InvalidTypeError(f"param: must be a GraphDef, got a {graph.DESCRIPTOR.name} message")
         return graph.SerializeToString()
     if isinstance(graph, str):
-        graph = graph.encode()
+        graph = utf8(graph, "param")
     if not isinstance(graph, bytes | bytearray | memoryview):
         raise InvalidTypeError(f"param: must be a GraphDef, its bytes, or a graph that can make one, got {type(graph).__name__}")
     data = bytes(graph)

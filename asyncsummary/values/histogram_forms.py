@@ -10,6 +10,7 @@ from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.protos import HistogramProto, Summary, Value
 from asyncsummary.values.array import as_array, is_real
 from asyncsummary.values.content import Content
+from asyncsummary.values.given import description_of
 from asyncsummary.values.histogram import histogram_content
 from asyncsummary.values.limits import at_least_one
 from asyncsummary.values.plugin import Ready, plugin_value
@@ -25,7 +26,7 @@ class Buckets:
     tag: str
     values: NDArray[Any]
     count: int
-    description: object
+    description: str
 
     @property
     def size(self) -> int:
@@ -41,16 +42,16 @@ def buckets_content(value: Any, tag: str, buckets: Any, description: object = No
     """Check values of any shape and take a private copy; they will be counted in ``buckets`` buckets of equal width.
 
     Raises:
-        InvalidTypeError: not real numbers, or ``buckets`` is no integer.
+        InvalidTypeError: not real numbers, ``buckets`` that is no integer, or a description that is no str.
         InvalidSummaryError: a NaN or an infinity, values further apart than the largest double, or a number of buckets below 1 or
             above 2^24.
     """
-    count = _count(buckets, tag)
+    count, about = _count(buckets, tag), description_of(description, tag)
     values = histogram_content(value, tag).values
     with np.errstate(over="ignore"):
         if values.size and not np.isfinite(float(values.max()) - float(values.min())):
             raise InvalidSummaryError(f"values of tag {tag!r}: are further apart than the largest double", tag)
-    return Buckets(tag, values, count, description)
+    return Buckets(tag, values, count, about)
 
 
 def histogram_form(value: Any, tag: str, buckets: Any = None, description: object = None) -> Content:

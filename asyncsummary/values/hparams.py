@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError, shown
 from asyncsummary.plugin_protos import (
     Experiment,
     HParamInfo,
@@ -24,6 +24,7 @@ from asyncsummary.plugin_protos import (
     SessionStartInfo,
 )
 from asyncsummary.protos import Summary, Value
+from asyncsummary.values.given import listed, typed, utf8
 from asyncsummary.values.plugin import Ready, plugin_value
 from asyncsummary.values.tensor import tensor_proto
 
@@ -39,7 +40,8 @@ def hparams_content(values: Any, domains: Any, metrics: Any, trial_id: Any, now:
 
     Raises:
         InvalidTypeError: values other than bool, int, float, str and lists of them, names that are no str.
-        InvalidSummaryError: numbers that are not finite (TensorBoard would leave them out), a domain that is none.
+        InvalidSummaryError: numbers that are not finite (TensorBoard would leave them out), a domain that is none, or text
+            that has no UTF-8.
     """
     if not isinstance(values, Mapping):
         raise InvalidTypeError(f"hparams: must map names to values, got {type(values).__name__}")
@@ -51,7 +53,7 @@ def hparams_content(values: Any, domains: Any, metrics: Any, trial_id: Any, now:
     )
     found = [_value(SESSION_START, HParamsPluginData(session_start_info=start))]
     if domains is not None or metrics is not None or description is not None:
-        experiment = _experiment(plain, domains or {}, metrics or (), now)
+        experiment = _experiment(plain, {} if domains is None else domains, () if metrics is None else metrics, now)
         if description is not None:
             experiment.description = _name(description, "description")
         found.insert(0, _value(EXPERIMENT, HParamsPluginData(experiment=experiment)))
@@ -64,8 +66,8 @@ def session_end_content(status: Any, now: float) -> Ready:
     Raises:
         InvalidSummaryError: a status other than "success", "failure", "running" and "unknown".
     """
-    if status not in STATUSES:
-        raise InvalidSummaryError(f"status: must be one of {', '.join(map(repr, STATUSES))}, got {status!r}", SESSION_END)
+    if not isinstance(status, str) or status not in STATUSES:
+        raise InvalidSummaryError(f"status: must be one of {', '.join(map(repr, STATUSES))}, got {shown(status)}", SESSION_END)
     end = SessionEndInfo(status=STATUSES[status], end_time_secs=now)
     return Ready(Summary(value=[_value(SESSION_END, HParamsPluginData(session_end_info=end))]))
 
@@ -73,21 +75,22 @@ def session_end_content(status: Any, now: float) -> Ready:
 def plain_value(value: Any, name: object) -> PlainValue:
     """Return the value of a hyperparameter: a number, a bool or a string; a list or tuple becomes a string, as in TensorBoard's own."""
     if isinstance(value, list | tuple):
-        return PlainValue(string_value=str(value))
+        return PlainValue(string_value=_string_of(value, name))
     if callable(getattr(value, "item", None)) and getattr(value, "shape", None) == ():
         value = value.item()  # of numpy, torch or the like
     if isinstance(value, bool | np.bool_):
         return PlainValue(bool_value=bool(value))
     if isinstance(value, str):
+        utf8(value, f"hparams: {name!r}")
         return PlainValue(string_value=value)
     if not isinstance(value, int | float):
-        raise InvalidTypeError(f"hparams: {name!r} must be a bool, a number or a str, got {value!r:.60} of type {type(value).__name__}")
+        raise InvalidTypeError(f"hparams: {name!r} must be a bool, a number or a str, got {typed(value)}")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise InvalidSummaryError(f"hparams: {name!r} must be a finite double, got {value!r:.60}")
+        raise InvalidSummaryError(f"hparams: {name!r} must be a finite double, got {shown(value)}")
     return PlainValue(number_value=number)
 
 
@@ -105,24 +108,32 @@ def _info(name: str, domain: Any) -> HParamInfo:
     if isinstance(domain, tuple):
         bounds = [plain_value(bound, name) for bound in domain]
         if len(bounds) != 2 or any(bound.WhichOneof("kind") != "number_value" for bound in bounds):
-            raise InvalidSummaryError(f"domains: {name!r}: a tuple must be (lowest, highest), got {domain!r:.60}; values come in a list")
+            raise InvalidSummaryError(f"domains: {name!r}: a tuple must be (lowest, highest), got {shown(domain)}; values come in a list")
         lowest, highest = (bound.number_value for bound in bounds)
         if lowest > highest:
             raise InvalidSummaryError(f"domains: {name!r}: {lowest} is above {highest}")
         return HParamInfo(name=name, type=_FLOAT64, domain_interval=Interval(min_value=lowest, max_value=highest))
     if not isinstance(domain, list | set | frozenset) or not domain:
-        raise InvalidSummaryError(f"domains: {name!r}: must be a list of values, or a tuple (lowest, highest), got {domain!r:.60}")
-    values = [plain_value(value, name) for value in (domain if isinstance(domain, list) else sorted(domain))]
+        raise InvalidSummaryError(f"domains: {name!r}: must be a list of values, or a tuple (lowest, highest), got {shown(domain)}")
+    try:
+        ordered = domain if isinstance(domain, list) else sorted(domain)
+    except TypeError as error:  # of several types, as a rule
+        raise _several_types(name, domain) from error
+    values = [plain_value(value, name) for value in ordered]
     kinds = {_type(value) for value in values}
     if len(kinds) > 1:
-        raise InvalidSummaryError(f"domains: {name!r}: its values must be of one type, got {domain!r:.60}")
+        raise _several_types(name, domain)
     return HParamInfo(name=name, type=kinds.pop(), domain_discrete=ListValue(values=values))
+
+
+def _several_types(name: str, domain: Any) -> InvalidSummaryError:
+    return InvalidSummaryError(f"domains: {name!r}: its values must be of one type, got {shown(domain)}")
 
 
 def _metrics(metrics: Any) -> list[MetricInfo]:
     if isinstance(metrics, str) or not isinstance(metrics, Iterable):
-        raise InvalidTypeError(f"metrics: must be tags, or map tags to display names, got {metrics!r:.60}")
-    names = metrics if isinstance(metrics, Mapping) else dict.fromkeys(metrics, "")
+        raise InvalidTypeError(f"metrics: must be tags, or map tags to display names, got {shown(metrics)}")
+    names = metrics if isinstance(metrics, Mapping) else {_name(tag, "metrics"): "" for tag in listed(metrics, "metrics")}
     return [MetricInfo(name=MetricName(tag=_name(tag, "metrics")), display_name=_name(names[tag], "metrics")) for tag in names]
 
 
@@ -132,8 +143,18 @@ def _type(value: PlainValue) -> int:
 
 def _name(value: Any, argument: str) -> str:
     if not isinstance(value, str):
-        raise InvalidTypeError(f"{argument}: must be a str, got {value!r:.60} of type {type(value).__name__}")
+        raise InvalidTypeError(f"{argument}: must be a str, got {typed(value)}")
+    utf8(value, argument)
     return value
+
+
+def _string_of(values: Any, name: object) -> str:
+    try:
+        text = str(values)
+    except Exception as error:  # an int of more than 4300 digits, or a user's class
+        raise InvalidSummaryError(f"hparams: {name!r} cannot be made a str: {error}") from error
+    utf8(text, f"hparams: {name!r}")
+    return text
 
 
 def _value(tag: str, data: HParamsPluginData) -> Value:

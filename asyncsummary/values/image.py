@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.protos import Image, Summary, Value
-from asyncsummary.values.array import as_array, python_kind
+from asyncsummary.values.array import as_array, python_kind, with_python_floats
 from asyncsummary.values.limits import at_least_one
 from asyncsummary.values.memory import copied
 from asyncsummary.values.png import Pixels, png
@@ -55,9 +55,7 @@ def image_batch(value: Any, bad_color: Any, max_images: Any, tag: str) -> ImageB
         InvalidTypeError: a dtype other than uint8, float32 and float16, or a bad colour that is no vector of uint8.
         InvalidSummaryError: not [number, height, width, 1, 3 or 4], no pixels, ``max_images`` below 1, or a bad colour that is too short.
     """
-    array = as_array(value, tag)
-    if python_kind(value) is float:
-        array = array.astype(np.float32)
+    array = with_python_floats(value, tag)
     if array.dtype.name not in {"uint8", "float32", "float16"}:
         raise InvalidTypeError(f"images of tag {tag!r}: must be uint8, float32 or float16, got {array.dtype}", tag)
     if array.ndim != 4 or array.shape[3] not in _CHANNELS:

@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError, shown
 from asyncsummary.protos import Summary
+from asyncsummary.values.given import utf8
 from asyncsummary.values.plugin import Ready, plugin_value, strings
 
 
@@ -14,7 +15,7 @@ def keras_content(model: Any, tag: str) -> Ready:
 
     Raises:
         InvalidTypeError: something else.
-        InvalidSummaryError: it has no JSON, or one that configures no layers.
+        InvalidSummaryError: it has no JSON, one that configures no layers, or one that has no UTF-8.
     """
     text = _json(model, tag)
     try:
@@ -23,8 +24,8 @@ def keras_content(model: Any, tag: str) -> Ready:
         raise InvalidSummaryError(f"model of tag {tag!r}: is no JSON: {error}", tag) from error
     layers = found.get("config", {}).get("layers") if isinstance(found, dict) and isinstance(found.get("config"), dict) else None
     if not isinstance(layers, list) or not all(isinstance(layer, dict) and isinstance(layer.get("config"), dict) for layer in layers):
-        raise InvalidSummaryError(f"model of tag {tag!r}: its JSON configures no layers: {text!r:.80}", tag)
-    return Ready(Summary(value=[plugin_value(tag, strings(text.encode(), shape=()), "graph_keras_model", b"1")]))
+        raise InvalidSummaryError(f"model of tag {tag!r}: its JSON configures no layers: {shown(text, 80)}", tag)
+    return Ready(Summary(value=[plugin_value(tag, strings(utf8(text, "model", tag), shape=()), "graph_keras_model", b"1")]))
 
 
 def _json(model: Any, tag: str) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 
 from google.protobuf.message import DecodeError, Message
 
-from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError, shown
 from asyncsummary.plugin_protos import Category, Chart, Layout, MarginChartContent, MultilineChartContent, Series
 from asyncsummary.protos import Summary
+from asyncsummary.values.given import typed, utf8
 from asyncsummary.values.plugin import Ready, plugin_value, strings
 
 TAG = "custom_scalars__config__"
@@ -22,7 +23,8 @@ def layout_content(layout: Any) -> Ready:
 
     Raises:
         InvalidTypeError: something else.
-        InvalidSummaryError: bytes that are no Layout, no categories, a chart that is neither, or a regular expression that is none.
+        InvalidSummaryError: bytes that are no Layout, no categories, a chart that is neither, a regular expression that is none, or text
+            that has no UTF-8.
     """
     made = _layout(layout)
     if not made.category:
@@ -46,21 +48,27 @@ def _layout(layout: Any) -> Layout:
 
 def _category(title: Any, charts: Any) -> Category:
     if not isinstance(charts, Mapping):
-        raise InvalidTypeError(f"layout: category {title!r} must map titles to charts, got {type(charts).__name__}", TAG)
+        raise InvalidTypeError(f"layout: category {shown(title)} must map titles to charts, got {type(charts).__name__}", TAG)
     return Category(title=_str(title), chart=[_chart(_str(name), chart) for name, chart in charts.items()])
 
 
 def _chart(title: str, chart: Any) -> Chart:
-    if not isinstance(chart, Sequence) or len(chart) != 2 or chart[0] not in {"Multiline", "Margin"} or not _is_list(chart[1]):
-        raise InvalidSummaryError(f"layout: chart {title!r} must be ['Multiline', [...]] or ['Margin', [...]], got {chart!r:.80}", TAG)
+    if not _is_chart(chart):
+        raise InvalidSummaryError(f"layout: chart {title!r} must be ['Multiline', [...]] or ['Margin', [...]], got {shown(chart, 80)}", TAG)
     kind, tags = chart
     if kind == "Multiline":
         return Chart(title=title, multiline=MultilineChartContent(tag=[_regex(tag, title) for tag in tags]))
     triples = tags if all(_is_list(triple) for triple in tags) else [tags]
     if not triples or any(len(triple) != 3 for triple in triples):
-        raise InvalidSummaryError(f"layout: chart {title!r} must have [tag, lower tag, upper tag], got {tags!r:.80}", TAG)
+        raise InvalidSummaryError(f"layout: chart {title!r} must have [tag, lower tag, upper tag], got {shown(tags, 80)}", TAG)
     series = [Series(value=_str(value), lower=_str(lower), upper=_str(upper)) for value, lower, upper in triples]
     return Chart(title=title, margin=MarginChartContent(series=series))
+
+
+def _is_chart(value: Any) -> bool:
+    if not isinstance(value, Sequence) or len(value) != 2 or not isinstance(value[0], str):
+        return False
+    return value[0] in {"Multiline", "Margin"} and _is_list(value[1])
 
 
 def _is_list(value: Any) -> bool:
@@ -70,12 +78,13 @@ def _is_list(value: Any) -> bool:
 def _regex(tag: Any, title: str) -> str:
     try:
         re.compile(_str(tag))
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise InvalidSummaryError(f"layout: {tag!r} in chart {title!r} is no regular expression: {error}", TAG) from error
     return str(tag)
 
 
 def _str(value: Any) -> str:
     if not isinstance(value, str):
-        raise InvalidTypeError(f"layout: titles and tags must be str, got {value!r:.60} of type {type(value).__name__}", TAG)
+        raise InvalidTypeError(f"layout: titles and tags must be str, got {typed(value)}", TAG)
+    utf8(value, "layout", TAG)
     return value

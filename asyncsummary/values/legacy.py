@@ -6,9 +6,10 @@ from typing import Any
 
 from google.protobuf.message import DecodeError, Message
 
-from asyncsummary.errors import InvalidArgumentError, InvalidSummaryError, InvalidTypeError
-from asyncsummary.protos import Event, MetaGraphDef, SessionLog, Summary, TaggedRunMetadata
+from asyncsummary.errors import InvalidArgumentError, InvalidSummaryError, InvalidTypeError, shown
+from asyncsummary.protos import Event, MetaGraphDef, RunMetadata, SessionLog, Summary, TaggedRunMetadata
 from asyncsummary.steps import as_step
+from asyncsummary.values.given import typed, utf8
 from asyncsummary.values.graph import graph_bytes
 
 
@@ -23,7 +24,7 @@ def legacy_step(global_step: Any) -> int:
     try:
         number = int(global_step)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidTypeError(f"global_step: must be an integer, got {global_step!r:.60}") from error
+        raise InvalidTypeError(f"global_step: must be an integer, got {shown(global_step)}") from error
     return as_step(number, None, "global_step")
 
 
@@ -83,8 +84,16 @@ def summary_event(summary: Any, seen_tags: set[str], wall_time: float, global_st
 
 
 def session_log_event(session_log: Any, wall_time: float, global_step: Any) -> bytes:
-    """Return the Event of a SessionLog."""
-    log = SessionLog.FromString(message_bytes(session_log, "SessionLog", "session_log"))
+    """Return the Event of a SessionLog.
+
+    Raises:
+        InvalidSummaryError: bytes that are no SessionLog.
+    """
+    data = message_bytes(session_log, "SessionLog", "session_log")
+    try:
+        log = SessionLog.FromString(data)
+    except DecodeError as error:
+        raise InvalidSummaryError(f"session_log: these {len(data)} bytes are no serialised SessionLog: {error}") from error
     return Event(wall_time=wall_time, step=legacy_step(global_step), session_log=log).SerializeToString()
 
 
@@ -93,12 +102,19 @@ def run_metadata_event(run_metadata: Any, tag: Any, used_tags: set[str], wall_ti
 
     Raises:
         InvalidArgumentError: the tag was used, or is no str.
+        InvalidSummaryError: a tag that has no UTF-8, or bytes that are no message.
     """
     if not isinstance(tag, str):
-        raise InvalidTypeError(f"tag: must be a str, got {tag!r} of type {type(tag).__name__}", tag)
+        raise InvalidTypeError(f"tag: must be a str, got {typed(tag)}", tag)
+    utf8(tag, "tag")
     if tag in used_tags:
         raise InvalidArgumentError(f"tag {tag!r}: The provided tag was already used for this event type")
-    tagged = TaggedRunMetadata(tag=tag, run_metadata=message_bytes(run_metadata, "RunMetadata", "run_metadata"))
+    data = message_bytes(run_metadata, "RunMetadata", "run_metadata")
+    try:
+        RunMetadata.FromString(data)
+    except DecodeError as error:
+        raise InvalidSummaryError(f"run_metadata of tag {tag!r}: these {len(data)} bytes are no RunMetadata: {error}", tag) from error
+    tagged = TaggedRunMetadata(tag=tag, run_metadata=data)
     return Event(wall_time=wall_time, step=legacy_step(global_step), tagged_run_metadata=tagged).SerializeToString()
 
 

@@ -3,7 +3,7 @@
 import operator
 from typing import Any
 
-from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError, shown
 
 MOST_BYTES = (1 << 31) - (1 << 16)
 """What one value may have: protobuf's 2 GiB, less what an Event needs besides."""
@@ -19,11 +19,11 @@ def at_least_one(argument: str, value: Any, tag: str) -> int:
     try:
         limit = int(value) if isinstance(value, float) else operator.index(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidTypeError(f"{argument} of tag {tag!r}: must be an integer, got {value!r:.60}", tag) from error
+        raise InvalidTypeError(f"{argument} of tag {tag!r}: must be an integer, got {shown(value)}", tag) from error
     if limit < 1:
-        raise InvalidSummaryError(f"{argument} of tag {tag!r}: {limit} must be at least minimum 1", tag)
+        raise InvalidSummaryError(f"{argument} of tag {tag!r}: {shown(limit)} must be at least minimum 1", tag)
     if limit >= 2**31:
-        raise InvalidSummaryError(f"{argument} of tag {tag!r}: must be < 2^31, got {limit}", tag)
+        raise InvalidSummaryError(f"{argument} of tag {tag!r}: must be < 2^31, got {shown(limit)}", tag)
     return limit
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.plugin_protos import MeshPluginData
 from asyncsummary.protos import Summary
-from asyncsummary.values.array import as_array, is_real
+from asyncsummary.values.array import as_array, finite_float32, is_real
+from asyncsummary.values.given import description_of
 from asyncsummary.values.limits import require_encodable
 from asyncsummary.values.plugin import plugin_value
 from asyncsummary.values.tensor import tensor_proto
@@ -31,7 +32,7 @@ class Mesh:
     tag: str
     parts: dict[int, NDArray[Any]]
     config: str
-    description: object
+    description: str
 
     @property
     def size(self) -> int:
@@ -53,16 +54,17 @@ def mesh_content(vertices: Any, tag: str, faces: Any = None, colors: Any = None,
     """Check the parts of a mesh and take private copies; those of rank 2 are a batch of one.
 
     Raises:
-        InvalidTypeError: vertices that are no real numbers, faces or colours that are no integers, a config that is no mapping.
-        InvalidSummaryError: shapes that do not fit, vertices that are not finite, faces of vertices that do not exist, colours out of
-            0 to 255, a config that JSON cannot express, or more than a protobuf message can hold.
+        InvalidTypeError: vertices that are no real numbers, faces or colours that are no integers, a config that is no mapping, a
+            description that is no str.
+        InvalidSummaryError: shapes that do not fit, vertices that are not finite in float32, faces of vertices that do not exist, colours
+            out of 0 to 255, a config that JSON cannot express, or more than a protobuf message can hold.
     """
     points = _part(vertices, "vertices", tag)
     if not is_real(points):
         raise InvalidTypeError(f"vertices of tag {tag!r}: must be real numbers, got {points.dtype}", tag)
-    if not points.size or not np.isfinite(points).all():
-        raise InvalidSummaryError(f"vertices of tag {tag!r}: must be finite, at least one, got shape {points.shape}", tag)
-    parts = {VERTEX: np.array(points, np.float32)}
+    if not points.size:
+        raise InvalidSummaryError(f"vertices of tag {tag!r}: must be at least one, got shape {points.shape}", tag)
+    parts: dict[int, NDArray[Any]] = {VERTEX: finite_float32(points, "vertices", tag)}
     if faces is not None:
         parts[FACE] = _integers(faces, "faces", points.shape[1] - 1, np.dtype(np.int32), tag)
     if colors is not None:
@@ -72,7 +74,7 @@ def mesh_content(vertices: Any, tag: str, faces: Any = None, colors: Any = None,
     for part in parts.values():
         if len(part) != len(points):
             raise InvalidSummaryError(f"faces of tag {tag!r}: are a batch of {len(part)}, vertices of {len(points)}", tag)
-    found = Mesh(tag, parts, _json(config, tag), description)
+    found = Mesh(tag, parts, _json(config, tag), description_of(description, tag))
     require_encodable(found.size, tag)
     return found
 

@@ -87,6 +87,8 @@ def _bytes(model: Any) -> bytes:
         return Path(model).read_bytes()
     except OSError as error:
         raise InvalidSummaryError(f"model: {os.fspath(model)!r} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidSummaryError(f"model: {os.fspath(model)!r} is no path: {error}") from error
 
 
 def _graph_def(graph: Any) -> bytes:

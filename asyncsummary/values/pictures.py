@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asyncsummary.errors import InvalidArgumentError, InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidArgumentError, InvalidSummaryError, InvalidTypeError, shown
 from asyncsummary.protos import Summary
-from asyncsummary.values.array import as_array, python_kind
+from asyncsummary.values.array import with_python_floats
 from asyncsummary.values.boxes import Box, boxes_of, with_boxes
 from asyncsummary.values.content import Content
 from asyncsummary.values.encoded_image import encoded_images, is_encoded
+from asyncsummary.values.given import description_of
 from asyncsummary.values.image import image_batch
 from asyncsummary.values.limits import at_least_one, require_encodable
 from asyncsummary.values.memory import copied
@@ -38,7 +39,7 @@ class Pictures:
     pixels: NDArray[Any]
     boxes: tuple[Box, ...]
     columns: int
-    description: object
+    description: str
 
     @property
     def size(self) -> int:
@@ -73,10 +74,11 @@ def image_form(
     """Check images for the form that they have, or that is asked for; without ``dataformats`` an array has that of tf.contrib.summary.
 
     Raises:
-        InvalidTypeError: a dtype or mode that has no place in a picture.
+        InvalidTypeError: a dtype or mode that has no place in a picture, or a description that is no str.
         InvalidSummaryError: a shape that the format does not name, floats out of [0, 1], boxes out of the picture.
         InvalidArgumentError: an argument that the form does not have.
     """
+    about = description_of(description, tag)
     if is_encoded(images):
         _refuse(tag, "of encoded files", bad_color=bad_color, dataformats=dataformats, grid=grid or None, boxes=boxes, labels=labels)
         return encoded_images(images, tag, at_least_one("max_images", max_images, tag), description)
@@ -96,16 +98,14 @@ def image_form(
     if found and (len(shown) > 1 or columns):
         raise InvalidSummaryError(f"boxes of tag {tag!r}: are for one picture, got {len(pixels)}", tag)
     require_encodable(int(shown.size) + 1024, tag)
-    return Pictures(tag, copied(shown), found, columns, description)
+    return Pictures(tag, copied(shown), found, columns, about)
 
 
 def as_nhwc(images: Any, dataformats: Any, tag: str) -> NDArray[Any]:
     """Return an array whose axes are named by letters as [number, height, width, channels]; see that it holds colours."""
-    array = as_array(images, tag)
-    if python_kind(images) is float:
-        array = array.astype(np.float32)
+    array = with_python_floats(images, tag)
     if not isinstance(dataformats, str) or len(set(dataformats)) != len(dataformats) or not {"H", "W"} <= set(dataformats) <= set("NHWC"):
-        raise InvalidSummaryError(f"dataformats of tag {tag!r}: must be like 'NHWC', 'CHW' or 'HW', got {dataformats!r:.40}", tag)
+        raise InvalidSummaryError(f"dataformats of tag {tag!r}: must be like 'NHWC', 'CHW' or 'HW', got {shown(dataformats, 40)}", tag)
     if array.ndim != len(dataformats):
         raise InvalidSummaryError(f"images of tag {tag!r}: {dataformats!r} has {len(dataformats)} axes, got shape {array.shape}", tag)
     missing = [letter for letter in "NC" if letter not in dataformats]

@@ -6,8 +6,8 @@ not known when it is accepted; they are some tens of bytes.
 
 from dataclasses import dataclass
 
-from asyncsummary.errors import InvalidTypeError
 from asyncsummary.protos import PluginData, Summary, SummaryMetadata, TensorProto, Value
+from asyncsummary.values.given import description_of
 from asyncsummary.values.tensor import STRING
 
 
@@ -33,12 +33,10 @@ def plugin_value(
     """Return the value of a tensor for a plugin; ``content`` is what the plugin wants to know besides.
 
     Raises:
-        InvalidTypeError: the description is no str.
+        InvalidTypeError, InvalidSummaryError: the description, as ``description_of`` says.
     """
-    if description is not None and not isinstance(description, str):
-        raise InvalidTypeError(f"description of tag {tag!r}: must be a str, got {type(description).__name__}", tag)
     data = PluginData(plugin_name=plugin, content=content)
-    metadata = SummaryMetadata(plugin_data=data, summary_description=description or "", display_name=display_name)
+    metadata = SummaryMetadata(plugin_data=data, summary_description=description_of(description, tag), display_name=display_name)
     return Value(tag=tag, tensor=tensor, metadata=metadata)
 
 

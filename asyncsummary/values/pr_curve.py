@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.plugin_protos import PrCurvePluginData
 from asyncsummary.protos import Summary
-from asyncsummary.values.array import as_array, is_real
+from asyncsummary.values.array import as_array, finite_float32, is_real
+from asyncsummary.values.given import description_of
 from asyncsummary.values.limits import at_least_one
 from asyncsummary.values.plugin import Ready, plugin_value
+from asyncsummary.values.scalar import LARGEST
 from asyncsummary.values.tensor import tensor_proto
 
 THRESHOLDS = 201
@@ -40,7 +42,7 @@ class PrCurve:
     predictions: NDArray[Any]
     weights: NDArray[np.float64] | None
     num_thresholds: int
-    description: object
+    description: str
 
     @property
     def size(self) -> int:
@@ -59,10 +61,12 @@ def pr_curve_content(
     """Check labels and predictions of one shape, and weights that can be broadcast to it, and take private copies.
 
     Raises:
-        InvalidTypeError: labels other than bools or integers, predictions or weights that are no real numbers.
+        InvalidTypeError: labels other than bools or integers, predictions or weights that are no real numbers, a description that is
+            no str.
         InvalidSummaryError: shapes that differ, no predictions, labels other than 0 and 1, predictions out of [0, 1], weights that are
-            negative or not finite, or fewer than two thresholds.
+            negative or not finite (nor is their sum, in float32), or fewer than two thresholds.
     """
+    about = description_of(description, tag)
     wanted = as_array(labels, tag)
     found = as_array(predictions, tag)
     if wanted.dtype.kind not in "biu":
@@ -83,7 +87,7 @@ def pr_curve_content(
     if count < 2:
         raise InvalidSummaryError(f"num_thresholds of tag {tag!r}: must be at least 2, got {count}", tag)
     flat = np.array(found, copy=True).reshape(-1)
-    return PrCurve(tag, wanted.astype(bool).reshape(-1), flat, _weights(weights, wanted.shape, tag), count, description)
+    return PrCurve(tag, wanted.astype(bool).reshape(-1), flat, _weights(weights, wanted.shape, tag), count, about)
 
 
 def pr_curve_raw_content(counts: Any, tag: str, description: object = None) -> Ready:
@@ -91,7 +95,7 @@ def pr_curve_raw_content(counts: Any, tag: str, description: object = None) -> R
 
     Raises:
         InvalidTypeError: not real numbers.
-        InvalidSummaryError: not vectors, lengths that differ, fewer than two thresholds, or numbers that are not finite.
+        InvalidSummaryError: not vectors, lengths that differ, fewer than two thresholds, or numbers that are not finite in float32.
     """
     rows: list[NDArray[np.float32]] = []
     for name, row in zip(_ROWS, counts, strict=True):
@@ -101,9 +105,7 @@ def pr_curve_raw_content(counts: Any, tag: str, description: object = None) -> R
         if array.ndim != 1 or len(array) < 2 or (rows and len(array) != len(rows[0])):
             shape = f"({len(rows[0])},)" if rows else "[thresholds], at least two"
             raise InvalidSummaryError(f"{name} of tag {tag!r}: must have shape {shape}, got {array.shape}", tag)
-        if not np.isfinite(array).all():
-            raise InvalidSummaryError(f"{name} of tag {tag!r}: must be finite", tag)
-        rows.append(array.astype(np.float32))
+        rows.append(finite_float32(array, name, tag))
     return Ready(_summary(tag, np.stack(rows), description))
 
 
@@ -140,4 +142,7 @@ def _weights(weights: Any, shape: tuple[int, ...], tag: str) -> NDArray[np.float
         raise InvalidSummaryError(f"weights of tag {tag!r}: shape {array.shape} cannot be broadcast to {shape}", tag) from error
     if not np.isfinite(each).all() or (each < 0).any():
         raise InvalidSummaryError(f"weights of tag {tag!r}: must be finite, and not negative", tag)
+    with np.errstate(over="ignore"):
+        if float(each.sum()) > LARGEST:
+            raise InvalidSummaryError(f"weights of tag {tag!r}: their sum is out of range for float32", tag)
     return each

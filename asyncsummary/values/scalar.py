@@ -11,8 +11,9 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError, shown
 from asyncsummary.values.array import as_array, is_real
+from asyncsummary.values.given import typed
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -45,13 +46,13 @@ def _python_number(value: float, tag: object) -> float:
     try:
         number = float(value)
     except OverflowError as error:
-        raise InvalidSummaryError(f"value of tag {tag!r}: {value!r:.60} is out of range for float32", tag) from error
+        raise InvalidSummaryError(f"value of tag {tag!r}: {shown(value)} is out of range for float32", tag) from error
     with np.errstate(over="ignore"):
         rounded = np.float32(number)
     if math.isfinite(number) and not np.isfinite(rounded):
-        raise InvalidSummaryError(f"value of tag {tag!r}: {value!r:.60} is out of range for float32", tag)
+        raise InvalidSummaryError(f"value of tag {tag!r}: {shown(value)} is out of range for float32", tag)
     return number
 
 
 def _not_a_number(value: object, tag: object) -> InvalidTypeError:
-    return InvalidTypeError(f"value of tag {tag!r}: must be a real number, got {value!r:.60} of type {type(value).__name__}", tag)
+    return InvalidTypeError(f"value of tag {tag!r}: must be a real number, got {typed(value)}", tag)

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asyncsummary.errors import InvalidArgumentError, InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidArgumentError, InvalidSummaryError
 from asyncsummary.plugin_protos import AudioPluginData
 from asyncsummary.protos import Summary
-from asyncsummary.values.array import as_array, python_kind
+from asyncsummary.values.array import with_python_floats
 from asyncsummary.values.audio import AudioBatch, audio_batch, wav
 from asyncsummary.values.content import Content
 from asyncsummary.values.encoded_image import is_encoded
+from asyncsummary.values.given import description_of, labels_of
 from asyncsummary.values.limits import at_least_one, require_encodable
 from asyncsummary.values.plugin import Ready, plugin_value, strings
 
@@ -30,7 +31,7 @@ class Clips:
 
     batch: AudioBatch
     labels: list[bytes]
-    description: object
+    description: str
 
     @property
     def size(self) -> int:
@@ -49,12 +50,14 @@ def audio_form(
     """Check sounds for the form that they have, or that is asked for.
 
     Raises:
-        InvalidTypeError: a dtype other than float32, float64 and int16, or labels that are no str.
+        InvalidTypeError: a dtype other than float32, float64 and int16, or labels or a description that are no str, or
+            a sample rate that is no number.
         InvalidSummaryError: a shape that is none of clips, no sample rate, another number of labels, or bytes that are no sound.
         InvalidArgumentError: a sample rate of files, which tell their own, or a description without labels.
     """
+    about = description_of(description, tag)
     if is_encoded(samples):
-        return _encoded(samples, tag, sample_rate, at_least_one("max_outputs", max_outputs, tag), labels, description)
+        return _encoded(samples, tag, sample_rate, at_least_one("max_outputs", max_outputs, tag), labels, about)
     if sample_rate is None:
         raise InvalidSummaryError(f"sample_rate of tag {tag!r}: samples need one", tag)
     clips = _as_float32(samples, tag)
@@ -64,21 +67,22 @@ def audio_form(
             raise InvalidArgumentError(f"description of tag {tag!r}: is for audio with labels, or of files, only")
         return batch
     require_encodable(2 * int(batch.samples.size) + 1024, tag)
-    return Clips(batch, _labels(labels, len(clips), tag)[: batch.max_outputs], description)
+    return Clips(batch, _labels(labels, len(clips), tag)[: batch.max_outputs], about)
 
 
 def _as_float32(samples: Any, tag: str) -> Any:
     """Return samples as they are wanted; 16-bit ones become what they are made of again, bit by bit."""
-    array: NDArray[Any] = as_array(samples, tag)
-    if array.dtype == np.float64 or python_kind(samples) is float:
+    array: NDArray[Any] = with_python_floats(samples, tag)
+    name = array.dtype.name  # of either byte order
+    if name == "float64":
         with np.errstate(over="ignore"):
             array = array.astype(np.float32)
-    elif array.dtype == np.int16:
+    elif name == "int16":
         array = array.astype(np.float32) / np.float32(32768)
     return array[None] if array.ndim == 1 else array
 
 
-def _encoded(value: Any, tag: str, sample_rate: Any, limit: int, labels: Any, description: object) -> Ready:
+def _encoded(value: Any, tag: str, sample_rate: Any, limit: int, labels: Any, description: str) -> Ready:
     if sample_rate is not None:
         raise InvalidArgumentError(f"sample_rate of tag {tag!r}: cannot be given for files, which tell their own")
     given = list(value) if isinstance(value, list | tuple) else [value]
@@ -99,16 +103,13 @@ def _encoding(file: bytes, tag: str) -> int:
 
 
 def _labels(labels: Any, count: int, tag: str) -> list[bytes]:
-    names = [labels] if isinstance(labels, str) else list(labels)
-    wrong = next((name for name in names if not isinstance(name, str)), None)
-    if wrong is not None:
-        raise InvalidTypeError(f"labels of tag {tag!r}: must be str, got {wrong!r:.60} of type {type(wrong).__name__}", tag)
+    names = labels_of([labels] if isinstance(labels, str) else labels, tag)
     if len(names) != count:
         raise InvalidSummaryError(f"labels of tag {tag!r}: one for each clip: {count}, got {len(names)}", tag)
     return [name.encode("utf-8", "replace") for name in names]
 
 
-def _summary(tag: str, files: list[bytes], labels: list[bytes], encoding: int, description: object) -> Summary:
+def _summary(tag: str, files: list[bytes], labels: list[bytes], encoding: int, description: str) -> Summary:
     pairs = [item for pair in zip(files, labels, strict=True) for item in pair]
     content = AudioPluginData(encoding=encoding).SerializeToString()
     return Summary(value=[plugin_value(tag, strings(*pairs, shape=(len(files), 2)), "audio", content, description)])

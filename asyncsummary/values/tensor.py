@@ -10,12 +10,14 @@ import numpy as np
 from google.protobuf.message import DecodeError, Message
 from numpy.typing import NDArray
 
-from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError, shown
 from asyncsummary.protos import SummaryMetadata, TensorProto, Value
 from asyncsummary.values.array import as_array, python_kind
+from asyncsummary.values.given import typed, utf8
 from asyncsummary.values.limits import require_encodable
 
 STRING = 7
+_LARGEST = 2**63 - 1
 # TensorFlow's DataType numbers by numpy's names.
 DATA_TYPES = {
     "float32": 1,
@@ -40,8 +42,8 @@ def tensor_value(value: Any, metadata: Any, tag: str) -> Value:
     """Return the Summary.Value of an array of numbers, bools or strings, with metadata if there are any.
 
     Raises:
-        InvalidTypeError: objects, or types that TensorFlow does not have.
-        InvalidSummaryError: integers beyond int64, or more than a message can hold.
+        InvalidTypeError: objects, numbers among strings, rows of different lengths, or types that TensorFlow does not have.
+        InvalidSummaryError: integers of Python's beyond int64, text that has no UTF-8, or more than a message can hold.
     """
     found = Value(tag=tag, tensor=tensor_proto(value, tag))
     serialised = metadata_bytes(metadata, tag)
@@ -93,24 +95,49 @@ def metadata_bytes(metadata: Any, tag: object) -> bytes:
 def _as_numbers_or_strings(value: Any, tag: object) -> NDArray[Any]:
     kind = python_kind(value)
     if kind in {str, bytes}:
-        return np.array(value, dtype=object)  # numpy's own strings lose null bytes at their ends
+        return _objects(value, tag)  # numpy's own strings lose null bytes at their ends
     array = as_array(value, tag)
-    if kind not in {int, float} or array.dtype == object:
+    if array.dtype.kind in "US" and isinstance(value, list | tuple):
+        return _objects(value, tag)  # numpy makes strings of the numbers beside them
+    if array.dtype == object and isinstance(value, int | list | tuple):
+        _require_int64(array, tag)
+    if kind not in {int, float} or array.dtype.kind not in "fiu":
         return array
     if array.dtype.kind == "f":
+        if kind is int:
+            _require_floats_among(value, array, tag)
         with np.errstate(over="ignore"):
             return array.astype(np.float32)
-    if array.dtype.kind == "u" and array.size and int(array.max()) > np.iinfo(np.int64).max:
-        raise InvalidSummaryError(f"value of tag {tag!r}: {int(array.max())} is out of range for int64", tag)
+    if array.dtype.kind == "u":
+        _require_int64(array.max(initial=0, keepdims=True), tag)
     fits = not array.size or (int(array.min()) >= -(2**31) and int(array.max()) < 2**31)
     return array.astype(np.int32 if fits else np.int64)
+
+
+def _objects(value: Any, tag: object) -> NDArray[Any]:
+    try:
+        return np.array(value, dtype=object)
+    except Exception as error:  # shapes within may not fit, and an element's own conversion can raise anything
+        raise InvalidTypeError(f"value of tag {tag!r}: cannot be made an array: {error}", tag) from error
+
+
+def _require_floats_among(value: Any, array: NDArray[Any], tag: object) -> None:
+    """See that a list was made floats for a float in it, and not for ints that int64 and uint64 do not hold together."""
+    if array.size and float(np.abs(array).max()) > _LARGEST:
+        items = _objects(value, tag)
+        if all(isinstance(item, int | np.integer) for item in items.flat):
+            _require_int64(items, tag)
+
+
+def _require_int64(array: NDArray[Any], tag: object) -> None:
+    for item in array.reshape(-1).tolist():
+        if isinstance(item, int | np.integer) and not -_LARGEST - 1 <= item <= _LARGEST:
+            raise InvalidSummaryError(f"value of tag {tag!r}: {shown(item)} is out of range for int64", tag)
 
 
 def _string(item: object, tag: object) -> bytes:
     if isinstance(item, bytes):
         return item
     if isinstance(item, str):
-        return item.encode()
-    raise InvalidTypeError(
-        f"value of tag {tag!r}: must hold numbers, bools or strings, got {item!r:.60} of type {type(item).__name__}", tag
-    )
+        return utf8(item, "value", tag)
+    raise InvalidTypeError(f"value of tag {tag!r}: must hold numbers, bools or strings, and one kind only, got {typed(item)}", tag)

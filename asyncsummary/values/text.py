@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError, shown
 from asyncsummary.protos import Summary
 from asyncsummary.values.array import as_array
+from asyncsummary.values.given import typed, utf8
 from asyncsummary.values.limits import require_encodable
 from asyncsummary.values.plugin import Ready, plugin_value, strings
 
@@ -49,11 +50,11 @@ def _utf8(item: object, tag: str) -> bytes:
     if isinstance(item, list | tuple):
         raise InvalidSummaryError(f"text of tag {tag!r}: its rows have different lengths", tag)
     if not isinstance(item, str | bytes):
-        raise InvalidTypeError(f"text of tag {tag!r}: must be strings, got {item!r:.60} of type {type(item).__name__}", tag)
+        raise InvalidTypeError(f"text of tag {tag!r}: must be strings, got {typed(item)}", tag)
+    if isinstance(item, str):
+        return utf8(item, "text", tag)
     try:
-        if isinstance(item, str):
-            return item.encode()
         item.decode()
-    except UnicodeError as error:
-        raise InvalidSummaryError(f"text of tag {tag!r}: {item!r:.60} is no UTF-8 ({error.reason})", tag) from error  # type: ignore[attr-defined]  # both kinds have it
+    except UnicodeDecodeError as error:
+        raise InvalidSummaryError(f"text of tag {tag!r}: {shown(item)} is no UTF-8 ({error.reason})", tag) from error
     return item

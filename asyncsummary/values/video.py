@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
+from asyncsummary.errors import InvalidSummaryError, InvalidTypeError, shown
 from asyncsummary.protos import Summary
-from asyncsummary.values.array import as_array, python_kind
+from asyncsummary.values.array import with_python_floats
+from asyncsummary.values.given import description_of
 from asyncsummary.values.limits import require_encodable
 from asyncsummary.values.memory import copied
 from asyncsummary.values.pictures import CHANNELS, GRID_COLUMNS, grid_of, pictures_summary, require_colors, to_uint8
@@ -27,7 +28,7 @@ class Video:
     frames: NDArray[Any]
     fps: float
     format: str
-    description: object
+    description: str
 
     @property
     def size(self) -> int:
@@ -45,20 +46,21 @@ def video_content(frames: Any, tag: str, fps: Any = 4, dataformats: Any = "THWC"
     """Check frames whose axes are named by letters, N (number), T, H, W and C, and take a private copy.
 
     Raises:
-        InvalidTypeError: a dtype that has no place in a picture, or ``fps`` is no number.
+        InvalidTypeError: a dtype that has no place in a picture, ``fps`` that is no number, or a description that is no str.
         InvalidSummaryError: a shape that the format does not name, floats out of [0, 1], an unknown format, or too many frames per second.
         InvalidArgumentError: Pillow is not installed.
     """
-    if format not in _FASTEST:
-        raise InvalidSummaryError(f"format of tag {tag!r}: must be 'gif' or 'webp', got {format!r}", tag)
+    if not isinstance(format, str) or format not in _FASTEST:
+        raise InvalidSummaryError(f"format of tag {tag!r}: must be 'gif' or 'webp', got {shown(format)}", tag)
     if isinstance(fps, bool) or not isinstance(fps, int | float | np.integer | np.floating):
-        raise InvalidTypeError(f"fps of tag {tag!r}: must be a number, got {fps!r:.60}", tag)
+        raise InvalidTypeError(f"fps of tag {tag!r}: must be a number, got {shown(fps)}", tag)
     if not 0.1 <= fps <= _FASTEST[format]:
-        raise InvalidSummaryError(f"fps of tag {tag!r}: must be 0.1 to {_FASTEST[format]:g} for {format}, got {fps}", tag)
+        raise InvalidSummaryError(f"fps of tag {tag!r}: must be 0.1 to {_FASTEST[format]:g} for {format}, got {shown(fps)}", tag)
+    about = description_of(description, tag)
     require_pillow("frames", tag)
     array = _as_nthwc(frames, dataformats, tag)
     require_encodable(2 * int(array.size), tag)
-    return Video(tag, copied(array), float(fps), format, description)
+    return Video(tag, copied(array), float(fps), format, about)
 
 
 def animation(pictures: list[NDArray[np.uint8]], fps: float, format: str) -> bytes:
@@ -72,11 +74,9 @@ def animation(pictures: list[NDArray[np.uint8]], fps: float, format: str) -> byt
 
 
 def _as_nthwc(frames: Any, dataformats: Any, tag: str) -> NDArray[Any]:
-    array = as_array(frames, tag)
-    if python_kind(frames) is float:
-        array = array.astype(np.float32)
+    array = with_python_floats(frames, tag)
     if not isinstance(dataformats, str) or len(set(dataformats)) != len(dataformats) or not set("THW") <= set(dataformats) <= set("NTHWC"):
-        raise InvalidSummaryError(f"dataformats of tag {tag!r}: must be like 'THWC', 'NTCHW' or 'THW', got {dataformats!r:.40}", tag)
+        raise InvalidSummaryError(f"dataformats of tag {tag!r}: must be like 'THWC', 'NTCHW' or 'THW', got {shown(dataformats, 40)}", tag)
     if array.ndim != len(dataformats):
         raise InvalidSummaryError(f"frames of tag {tag!r}: {dataformats!r} has {len(dataformats)} axes, got shape {array.shape}", tag)
     missing = [letter for letter in "NC" if letter not in dataformats]

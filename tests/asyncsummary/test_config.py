@@ -1,5 +1,6 @@
 """A writer's arguments: defaults, and what is said about bad ones."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,14 @@ def test_given_values() -> None:
         ("logdir", "nosuch://bucket/run"),
         ("logdir", "s3://"),
         ("logdir", "runs/tfevents.1/"),
+        ("logdir", "runs/\ud800"),
+        ("logdir", "memory://runs/\udcff"),
+        ("filename_suffix", "\ud800"),
+        ("spool_dir", "\ud800"),
+        pytest.param("flush_millis", 10**400, id="millis beyond a float"),
+        pytest.param("retry_seconds", 10**400, id="seconds beyond a float"),
+        pytest.param("name", 10**5000, id="a name of 5000 digits"),
+        pytest.param("max_queue", -(10**5000), id="5000 digits"),
     ],
 )
 def test_bad_arguments(argument: str, value: Any) -> None:
@@ -92,6 +101,15 @@ def test_bad_arguments(argument: str, value: Any) -> None:
     with pytest.raises(InvalidArgumentError, match=f"^{argument}: ") as caught:
         create_file_writer(**arguments)
     assert isinstance(caught.value, ValueError)
+
+
+async def test_names_that_are_no_utf8(tmp_path: Path) -> None:
+    """Are names of files all the same, where Python has escaped what it has found."""
+    logdir = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+    async with create_file_writer(logdir, filename_suffix="\udcfe") as writer:
+        await writer.scalar("t", 1.0, 1)
+    (name,) = os.listdir(os.fsencode(logdir))
+    assert name.endswith(b"\xfe")
 
 
 def test_unknown_scheme_names_the_known_ones() -> None:

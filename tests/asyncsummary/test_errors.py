@@ -37,6 +37,22 @@ def test_all_are_exported() -> None:
             assert name in asyncsummary.__all__
 
 
+class Unshowable:
+    """Something whose repr is broken."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("not now")
+
+
+def test_how_a_value_is_shown() -> None:
+    """By the beginning of its repr; by its type where it has none."""
+    assert errors.shown("a\ud800") == "'a\\ud800'"
+    assert errors.shown(list(range(100)), 10) == "[0, 1, 2, "
+    assert errors.shown(10**5000) == "<int>"
+    assert errors.shown([10**5000]) == "<list>"
+    assert errors.shown(Unshowable()) == "<Unshowable>"
+
+
 def test_whether_a_retry_can_help() -> None:
     """Is said by the class, or by the error itself."""
     assert storage_errors.ThrottledError("", 3.0).retriable

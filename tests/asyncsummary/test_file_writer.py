@@ -138,6 +138,8 @@ async def test_session_logs(writer: summary.FileWriter, tmp_path: Path) -> None:
     assert (event.step, event.session_log.status) == (5, START)
     with pytest.raises(summary.InvalidSummaryError, match="session_log: "):
         await writer.add_session_log("START")
+    with pytest.raises(summary.InvalidSummaryError, match="session_log: these 2 bytes are no serialised SessionLog"):
+        await writer.add_session_log(b"\xff\xff")
 
 
 async def test_metadata_of_what_was_not_accepted(tmp_path: Path) -> None:
@@ -181,6 +183,11 @@ async def test_run_metadata(writer: summary.FileWriter, tmp_path: Path) -> None:
         await writer.add_run_metadata(b"", "step1", 2)
     with pytest.raises(TypeError, match="tag: "):
         await writer.add_run_metadata(b"", 3)  # type: ignore[arg-type]  # a user's mistake
+    for junk in (b"\xff\xff", b"\0\0"):
+        with pytest.raises(summary.InvalidSummaryError, match="run_metadata of tag 'step2': these 2 bytes are no RunMetadata"):
+            await writer.add_run_metadata(junk, "step2", 2)
+    with pytest.raises(summary.InvalidSummaryError, match=r"tag: '\\ud800' is no UTF-8"):
+        await writer.add_run_metadata(b"", "\ud800", 2)
     await writer.flush()
     tagged = events_of(tmp_path)[1].tagged_run_metadata
     assert (tagged.tag, tagged.run_metadata) == ("step1", b"\n\0")

@@ -1,14 +1,16 @@
 """The module-level functions: the original's order of checks and answers."""
 
+import sys
 import warnings
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import asyncsummary as summary
 from asyncsummary import steps as steps_module
-from asyncsummary.protos import Event
+from asyncsummary.protos import Event, Summary, Value
 from tests.support.writing import Bench
 
 
@@ -146,9 +148,18 @@ async def test_flush_of_a_writer() -> None:
         assert (one.steps(), two.steps()) == ([], [1])
         await summary.flush()
         assert one.steps() == [1]
-        for wrong in (summary.create_noop_writer(), "writer"):
+        for wrong in (summary.create_noop_writer(), "writer", sys.stdout, 10**5000):
             with pytest.raises(summary.InvalidArgumentError, match="writer: must be a writer"):
                 await summary.flush(wrong)  # type: ignore[arg-type]  # a user's mistake
+
+
+async def test_flush_of_a_file_writer(tmp_path: Path) -> None:
+    """TF1's face of a writer is one, too."""
+    writer = summary.FileWriter(tmp_path, max_queue=100)
+    await writer.add_summary(Summary(value=[Value(tag="t", simple_value=1)]), 7)
+    await summary.flush(writer)
+    assert writer.stats.committed == 1
+    await writer.close()
 
 
 async def test_as_default_flushes_at_its_end() -> None:

@@ -236,6 +236,50 @@ async def test_figures_of_pyplot_are_closed(close: bool) -> None:
     assert len(written(bench)) == 1
 
 
+DESCRIBED: dict[str, Callable[[summary.SummaryWriter, Any], Written]] = {
+    "text": lambda writer, description: writer.text("t", "hello", 3, description=description),
+    "pr_curve": lambda writer, description: writer.pr_curve("t", LABELS, PREDICTIONS, 3, description=description),
+    "pr_curve_raw": lambda writer, description: writer.pr_curve_raw("t", *CURVE, step=3, description=description),
+    "image": lambda writer, description: writer.image("t", np.zeros((4, 4)), 3, dataformats="HW", description=description),
+    "image of contrib": lambda writer, description: writer.image("t", np.zeros((1, 4, 4, 1), np.uint8), 3, description=description),
+    "video": lambda writer, description: writer.video("t", np.zeros((2, 3, 6)), 3, dataformats="THW", description=description),
+    "audio": lambda writer, description: writer.audio("t", np.zeros(9), 8000, 3, 3, labels="label", description=description),
+    "audio file": lambda writer, description: writer.audio("t", b"fLaC", step=3, description=description),
+    "histogram": lambda writer, description: writer.histogram("t", [1.0, 2.0], 3, buckets=4, description=description),
+    "histogram_buckets": lambda writer, description: writer.histogram_buckets("t", [1, 2], [0, 1, 2], 3, description=description),
+    "mesh": lambda writer, description: writer.mesh("t", POINTS, 3, description=description),
+}
+
+
+@pytest.mark.parametrize("kind", DESCRIBED)
+@pytest.mark.parametrize("description", [5, "\ud800"])
+async def test_a_bad_description(kind: str, description: Any) -> None:
+    """Is refused at the await, and nobody's flush hears of it."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        with pytest.raises(summary.InvalidSummaryError, match="description of tag 't': ") as caught:
+            await DESCRIBED[kind](writer, description)
+        assert isinstance(caught.value, summary.InvalidTypeError) == (description == 5)
+        await writer.flush()
+        assert writer.stats.accepted == 0
+
+
+async def test_a_bad_description_of_a_figure() -> None:
+    """Is refused before it is drawn; it is closed all the same."""
+
+    class Undrawn(Figure):
+        def draw(self, renderer: Any) -> None:
+            raise AssertionError("was drawn")
+
+    bench = Bench()
+    figure: Any = pyplot.figure(FigureClass=Undrawn)
+    async with bench.writer() as writer:
+        with pytest.raises(summary.InvalidTypeError, match="description of tag 't': must be a str, got int"):
+            await writer.figure("t", figure, 1, description=5)  # type: ignore[arg-type]  # a user's mistake
+        await writer.flush()
+    assert pyplot.get_fignums() == []
+
+
 async def test_a_figure_is_drawn_off_the_loop() -> None:
     """Which goes on meanwhile; the step is that of the call."""
     bench = Bench()

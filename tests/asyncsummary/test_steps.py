@@ -45,7 +45,9 @@ def test_what_is_no_integer(step: Any) -> None:
         as_step(step, "loss")
 
 
-@pytest.mark.parametrize("step", [2**63, -(2**63) - 1, np.uint64(2**64 - 1), [1, 2], np.zeros(0, int)])
+@pytest.mark.parametrize(
+    "step", [2**63, -(2**63) - 1, np.uint64(2**64 - 1), [1, 2], np.zeros(0, int), pytest.param(10**5000, id="5000 digits")]
+)
 def test_integers_that_do_not_fit(step: Any) -> None:
     """Out of int64, or not exactly one."""
     with pytest.raises(InvalidSummaryError, match="step of tag 'loss'"):

@@ -53,6 +53,13 @@ def test_a_tag_that_is_not_str(name: object) -> None:
         TagTable().number(name, None, "")
 
 
+def test_a_number_of_many_digits() -> None:
+    """Cannot be shown, and is refused nevertheless."""
+    for name, family in ((10**5000, None), ("loss", 10**5000)):
+        with pytest.raises(InvalidTypeError, match="got <int> of type int"):
+            tag_of(name, family)
+
+
 @pytest.mark.parametrize("family", [3, b"f", ["f"]])
 def test_a_family_that_is_not_str(family: object) -> None:
     """Is refused in words that name the tag."""

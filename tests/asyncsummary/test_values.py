@@ -143,12 +143,26 @@ def test_what_is_no_number(value: Any) -> None:
         (1e300, "out of range"),
         (-1e39, "out of range"),
         (10**400, "out of range"),
+        pytest.param(10**5000, "<int> is out of range", id="5000 digits"),
     ],
 )
 def test_numbers_that_cannot_be_written(value: Any, message: str) -> None:
     """An empty array has no first element; a Python number beyond float32 is a mistake."""
     with pytest.raises(InvalidSummaryError, match=f"value of tag 't': .*{message}"):
         scalar_value(value, "t")
+
+
+class Unshowable:
+    """Something whose repr is broken."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("not now")
+
+
+def test_what_cannot_be_shown() -> None:
+    """Is named by its type."""
+    with pytest.raises(InvalidTypeError, match="value of tag 't': must be a real number, got <Unshowable> of type Unshowable"):
+        scalar_value(Unshowable(), "t")
 
 
 def test_ragged_lists() -> None:

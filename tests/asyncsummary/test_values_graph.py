@@ -36,6 +36,7 @@ def test_an_empty_graph() -> None:
     [
         (b"\xff\xff", InvalidSummaryError, "no serialised GraphDef"),
         ("x", InvalidSummaryError, "no serialised GraphDef"),
+        ("\ud800", InvalidSummaryError, "is no UTF-8"),
         (3, InvalidTypeError, "must be a GraphDef"),
         (None, InvalidTypeError, "must be a GraphDef"),
         (Event(), InvalidTypeError, "got a Event message"),

@@ -101,6 +101,20 @@ def test_a_session_end_the_same_as_tensorboards_own(status: str, number: int, mo
         ({}, {"domains": {"a": (2, 1)}}, InvalidSummaryError, "domains: 'a': 2.0 is above 1.0"),
         ({}, {"domains": {"a": [1, "x"]}}, InvalidSummaryError, "domains: 'a': its values must be of one type"),
         ({}, {"metrics": "loss"}, InvalidTypeError, "metrics: must be tags"),
+        ({}, {"domains": {"a": {1, "x"}}}, InvalidSummaryError, "domains: 'a': its values must be of one type"),
+        ({}, {"domains": np.zeros(2)}, InvalidTypeError, "domains: must map names to domains, got ndarray"),
+        ({}, {"metrics": [["x"]]}, InvalidTypeError, r"metrics: must be a str, got \['x'\]"),
+        ({}, {"metrics": np.array("x")}, InvalidTypeError, "metrics: must be a list"),
+        ({"a": 10**5000}, {}, InvalidSummaryError, "hparams: 'a' must be a finite double, got <int>"),
+        ({"a": [10**5000]}, {}, InvalidSummaryError, "hparams: 'a' cannot be made a str"),
+        ({10**5000: 1}, {}, InvalidTypeError, "hparams: must be a str, got <int>"),
+        ({"a": "\ud800"}, {}, InvalidSummaryError, r"hparams: 'a': '\\ud800' is no UTF-8"),
+        ({"\ud800": 1}, {}, InvalidSummaryError, r"hparams: '\\ud800' is no UTF-8"),
+        ({}, {"trial_id": "\ud800"}, InvalidSummaryError, r"trial_id: '\\ud800' is no UTF-8"),
+        ({}, {"metrics": ["\ud800"]}, InvalidSummaryError, r"metrics: '\\ud800' is no UTF-8"),
+        ({}, {"metrics": {"a": "\ud800"}}, InvalidSummaryError, r"metrics: '\\ud800' is no UTF-8"),
+        ({}, {"domains": {"a": ["\ud800"]}}, InvalidSummaryError, r"hparams: 'a': '\\ud800' is no UTF-8"),
+        ({}, {"description": "\ud800"}, InvalidSummaryError, r"description: '\\ud800' is no UTF-8"),
         ({}, {"metrics": [5]}, InvalidTypeError, "metrics: must be a str, got 5"),
     ],
 )
@@ -110,7 +124,15 @@ def test_what_is_refused(values: Any, rest: dict[str, Any], kind: type[InvalidSu
         hparams_content(**{"values": values, "domains": None, "metrics": None, "trial_id": None, "now": NOW, **rest})
 
 
+def test_metrics_in_an_array() -> None:
+    """Are as good as in a list."""
+    metrics = np.array(["loss", "accuracy"])
+    assert hparams_content({}, {}, metrics, None, NOW).summary() == hparams_content({}, {}, metrics.tolist(), None, NOW).summary()
+
+
 def test_which_status_is_refused() -> None:
     """Any other."""
+    with pytest.raises(InvalidSummaryError, match=r"status: must be one of .*, got \['success'\]"):
+        session_end_content(["success"], NOW)
     with pytest.raises(InvalidSummaryError, match="status: must be one of 'unknown', 'success', 'failure', 'running', got 'done'"):
         session_end_content("done", NOW)

@@ -57,6 +57,12 @@ def test_the_same_as_tensorboards_own(form: str, monkeypatch: pytest.MonkeyPatch
         ({"a": {"b": ["Multiline", [5]]}}, InvalidTypeError, "must be str, got 5"),
         ({"a": {"b": ["Margin", ["t", "u"]]}}, InvalidSummaryError, r"chart 'b' must have \[tag, lower tag, upper tag\]"),
         ({"a": {"b": ["Margin", []]}}, InvalidSummaryError, "chart 'b' must have"),
+        ({"a": {"b": [["Multiline"], ["t"]]}}, InvalidSummaryError, r"chart 'b' must be \['Multiline'"),
+        ({"a": {"b": ["Multiline", ["a{99999999999999999999}"]]}}, InvalidSummaryError, "in chart 'b' is no regular expression"),
+        ({"\ud800": {"b": ["Multiline", ["t"]]}}, InvalidSummaryError, r"'\\ud800' is no UTF-8"),
+        ({"a": {"\ud800": ["Multiline", ["t"]]}}, InvalidSummaryError, r"'\\ud800' is no UTF-8"),
+        ({"a": {"b": ["Margin", ["t", "\ud800", "t"]]}}, InvalidSummaryError, r"'\\ud800' is no UTF-8"),
+        ({10**5000: []}, InvalidTypeError, "category <int> must map titles to charts"),
         ({5: {"b": ["Multiline", ["t"]]}}, InvalidTypeError, "titles and tags must be str, got 5"),
     ],
 )

@@ -45,6 +45,7 @@ def test_the_arrays_are_copied() -> None:
         ({"vertices": [1, 2, 3]}, InvalidSummaryError, r"vertices of tag 't': must be \[batch, number, 3\] or \[number, 3\], got shape"),
         ({"vertices": [[["a"] * 3]]}, InvalidTypeError, "vertices of tag 't': must be real numbers"),
         ({"vertices": [[0.0, float("nan"), 0]]}, InvalidSummaryError, "vertices of tag 't': must be finite"),
+        ({"vertices": [[0.0, 1e300, 0]]}, InvalidSummaryError, "vertices of tag 't': must be finite, in float32"),
         ({"vertices": np.zeros((1, 0, 3))}, InvalidSummaryError, "at least one"),
         ({"faces": [[0, 1, 4]]}, InvalidSummaryError, "faces of tag 't': must be 0 to 3, got 0 to 4"),
         ({"faces": [[0, 1, -1]]}, InvalidSummaryError, "faces of tag 't': must be 0 to 3"),

@@ -58,6 +58,7 @@ def test_a_keras_model(model: Any) -> None:
         ("no json", InvalidSummaryError, "model of tag 't': is no JSON"),
         ("[1]", InvalidSummaryError, "its JSON configures no layers"),
         ({"config": {"layers": [5]}}, InvalidSummaryError, "its JSON configures no layers"),
+        (json.dumps(CONFIG).replace("relu", "\ud800"), InvalidSummaryError, "model of tag 't': .* is no UTF-8"),
         ({"config": object()}, InvalidSummaryError, "cannot be written as JSON"),
     ],
 )
@@ -116,6 +117,8 @@ def test_an_onnx_model(form: str, tmp_path: Path) -> None:
         (5, InvalidTypeError, "model: must be a path, an ONNX ModelProto or its bytes, got int"),
         (b"\xff\xff", InvalidSummaryError, "these 2 bytes are no ONNX model"),
         (b"", InvalidSummaryError, "without operations"),
+        ("\ud800", InvalidSummaryError, "is no path"),
+        ("a\0b", InvalidSummaryError, "is no path: embedded null byte"),
         ("no such file", InvalidSummaryError, "'no such file' cannot be read: No such file"),
     ],
 )

@@ -211,6 +211,10 @@ HWC = {"dataformats": "HWC"}
         (PIXELS[0], {**HWC, "labels": ["a"]}, InvalidSummaryError, "labels of tag 't': there are no boxes"),
         (PIXELS[0], {**HWC, "boxes": [[0, 0, 1, 1]], "labels": []}, InvalidSummaryError, "labels of tag 't': one for each box: 1, got 0"),
         (PIXELS[0], {**HWC, "boxes": [[0, 0, 1, 1]], "labels": [5]}, InvalidTypeError, "labels of tag 't': must be str, got 5"),
+        (PIXELS[0], {**HWC, "boxes": [[0, 0, 1, 1]], "labels": [None]}, InvalidTypeError, "labels of tag 't': must be str, got None"),
+        (PIXELS[0], {**HWC, "boxes": [[0, 0, 1, 1]], "labels": 5}, InvalidTypeError, "labels of tag 't': must be a list, got 5"),
+        ([[0.5, "a"]], {"dataformats": "HW"}, InvalidTypeError, "images of tag 't': must be uint8, bool, or floats"),
+        ([[0.5, 1j]], {"dataformats": "HW"}, InvalidTypeError, "images of tag 't': must be uint8, bool, or floats"),
         (np.broadcast_to(np.uint8(0), (1 << 16, 1 << 16)), {"dataformats": "HW"}, InvalidSummaryError, "2147418112 at the most"),
     ],
 )

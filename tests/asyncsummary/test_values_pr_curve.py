@@ -88,6 +88,8 @@ def test_the_arrays_are_copied() -> None:
         ([True], [0.5], {"weights": [1, 2]}, InvalidSummaryError, r"shape \(2,\) cannot be broadcast to \(1,\)"),
         ([True], [0.5], {"weights": [-1.0]}, InvalidSummaryError, "weights of tag 't': must be finite, and not negative"),
         ([True], [0.5], {"weights": [float("inf")]}, InvalidSummaryError, "must be finite"),
+        ([True, True], [0.5, 0.5], {"weights": [1e38, 3e38]}, InvalidSummaryError, "weights of tag 't': their sum is out of range for"),
+        ([True, True], [0.5, 0.5], {"weights": 1e308}, InvalidSummaryError, "weights of tag 't': their sum is out of range for"),
         ([True], [0.5], {"weights": "a"}, InvalidTypeError, "weights of tag 't': must be real numbers"),
     ],
 )
@@ -103,6 +105,7 @@ def test_what_is_refused(labels: Any, predictions: Any, rest: dict[str, Any], ki
         ([[1, 2], [1]] + [[1, 2]] * 4, InvalidSummaryError, r"false_positive_counts of tag 't': must have shape \(2,\), got \(1,\)"),
         ([[1]] * 6, InvalidSummaryError, "at least two, got"),
         ([[1, 2]] * 5 + [[1.0, float("nan")]], InvalidSummaryError, "recall of tag 't': must be finite"),
+        ([[1, 2]] * 5 + [[1.0, 1e300]], InvalidSummaryError, "recall of tag 't': must be finite, in float32"),
         ([["a", "b"]] * 6, InvalidTypeError, "true_positive_counts of tag 't': must be real numbers"),
     ],
 )

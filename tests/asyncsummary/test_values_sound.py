@@ -1,6 +1,8 @@
 """Sounds: other types of samples, labels, files, and what is refused."""
 
 import io
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,21 @@ def test_16_bits() -> None:
     (value,) = audio_form(samples, "t", 8000, 1).summary().value
     assert value.tag == "t/audio"
     assert (np.frombuffer(value.audio.encoded_audio_string[44:], "<i2") == samples).all()
+
+
+@pytest.mark.parametrize("dtype", ["i2", "f4", "f8"])
+def test_either_byte_order(dtype: str) -> None:
+    """Sounds the same."""
+    samples = (CLIPS * (32767 if dtype == "i2" else 1)).astype(f"<{dtype}")
+    for labels in (None, ["a", "b"]):
+        expected = audio_form(samples, "t", 8000, labels=labels)
+        assert audio_form(samples.astype(f">{dtype}"), "t", 8000, labels=labels).summary() == expected.summary()
+
+
+@pytest.mark.parametrize("rate", [8000, 8000.0, np.int32(8000), np.float32(8000), np.array(8000), Decimal(8000), Fraction(8000)])
+def test_sample_rates(rate: Any) -> None:
+    """Are numbers of any kind."""
+    assert audio_form(CLIPS, "t", rate).summary() == audio_form(CLIPS, "t", 8000).summary()
 
 
 def test_labels_the_same_as_tensorboards_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +111,20 @@ def test_the_samples_are_copied() -> None:
         (CLIPS, {"sample_rate": 1, "description": "d"}, InvalidArgumentError, "description of tag 't'"),
         (CLIPS, {"sample_rate": 1, "labels": ["a"]}, InvalidSummaryError, "labels of tag 't': one for each clip: 2, got 1"),
         (CLIPS, {"sample_rate": 1, "labels": ["a", 5]}, InvalidTypeError, "labels of tag 't': must be str, got 5"),
+        (CLIPS, {"sample_rate": 1, "labels": ["a", None]}, InvalidTypeError, "labels of tag 't': must be str, got None"),
+        (CLIPS, {"sample_rate": 1, "labels": 5}, InvalidTypeError, "labels of tag 't': must be a list, got 5"),
+        (saved("WAV"), {"labels": [None]}, InvalidTypeError, "labels of tag 't': must be str, got None"),
+        ([[0.5, "a"]], {"sample_rate": 1}, InvalidTypeError, "audio of tag 't': must be float32"),
+        ([[0.5, 1j]], {"sample_rate": 1}, InvalidTypeError, "audio of tag 't': must be float32, got complex128"),
+        (CLIPS, {"sample_rate": "8000"}, InvalidTypeError, "sample_rate of tag 't': must be a number, got '8000'"),
+        (CLIPS, {"sample_rate": True}, InvalidTypeError, "sample_rate of tag 't': must be a number, got True"),
+        (CLIPS, {"sample_rate": np.True_}, InvalidTypeError, "sample_rate of tag 't': must be a number"),
+        (CLIPS, {"sample_rate": [8000]}, InvalidTypeError, "sample_rate of tag 't': must be a number"),
+        (CLIPS, {"sample_rate": np.array([8000])}, InvalidTypeError, "sample_rate of tag 't': must be a number"),
+        (CLIPS, {"sample_rate": 8000j}, InvalidTypeError, "sample_rate of tag 't': must be a number"),
+        (CLIPS, {"sample_rate": 10**400}, InvalidSummaryError, r"sample_rate of tag 't': sample_rate must be in \(0, 2\^32\)"),
+        (CLIPS, {"sample_rate": 1e300}, InvalidSummaryError, r"sample_rate of tag 't': sample_rate must be in \(0, 2\^32\)"),
+        (CLIPS, {"sample_rate": -(10**5000)}, InvalidSummaryError, "sample_rate of tag 't': sample_rate must be > 0, got <int>"),
         (saved("WAV"), {"sample_rate": 8000}, InvalidArgumentError, "sample_rate of tag 't': cannot be given for files"),
         (saved("WAV"), {"max_outputs": 0}, InvalidSummaryError, "max_outputs of tag 't'"),
         (saved("AIFF"), {}, InvalidSummaryError, "bytes are no WAV, FLAC or Ogg"),

@@ -43,6 +43,14 @@ def test_dtypes_and_shapes(dtype: str, shape: tuple[int, ...]) -> None:
         ([["a"], ["b"]], 7, [2, 1]),
         (np.array([1.0]), 2, [1]),
         (np.array([">f4"]), 7, [1]),
+        ([1, 2j], 18, [2]),
+        ([1.0, 2j], 18, [2]),
+        ([2**62, 2.5], 1, [2]),
+        ([1, 2**63, 0.5], 1, [3]),
+        ([1, np.inf], 1, [2]),
+        ([-(2**63), 2**63 - 1], 9, [2]),
+        ([np.str_("a"), "b"], 7, [2]),
+        ([np.array(["a", "b"]), ["c", "d"]], 7, [2, 2]),
     ],
 )
 def test_python_values(value: Any, dtype: int, shape: list[int]) -> None:
@@ -71,14 +79,46 @@ def test_strings() -> None:
         (np.array(["2020-01-01"], "M8[D]"), InvalidTypeError),
         ([[1], [1, 2]], InvalidTypeError),
         (2**63, InvalidSummaryError),
-        (2**70, InvalidTypeError),
         (["a", 1], InvalidTypeError),
+        ([1, "a"], InvalidTypeError),
+        ([1.5, "a"], InvalidTypeError),
+        ([True, "a"], InvalidTypeError),
+        ([[1, 2], ["a", b"b"]], InvalidTypeError),
+        ([np.float32(1), "a"], InvalidTypeError),
+        ([1, None], InvalidTypeError),
+        ([1, np.timedelta64(1)], InvalidTypeError),
+        ([["a", "b"], ["c"]], InvalidTypeError),
+        ([["a", np.zeros(3)], ["b", np.zeros(2)]], InvalidTypeError),
+        ([[["a", "b"], ["c", "d"]], np.zeros((2, 3))], InvalidTypeError),
     ],
 )
 def test_what_is_no_tensor(value: Any, kind: type[Exception]) -> None:
     """Is refused in words that name the tag."""
     with pytest.raises(kind, match="of tag 'my/tag'"):
         tensor_proto(value, "my/tag")
+
+
+@pytest.mark.parametrize(
+    "value", [[2**63], [1, 2**63], [2**63, -1], [[1, 2], [3, 2**64 - 1]], [-1, 2**64 - 1], [1, -(2**70)], [1.5, 2**70], [1, 10**5000]]
+)
+def test_integers_beyond_int64(value: list[Any]) -> None:
+    """Are refused in lists as they are alone, whatever numpy makes of their company."""
+    for given in (value, value[-1], tuple(value)):
+        if given != -1:
+            with pytest.raises(InvalidSummaryError, match=r"value of tag 't': .* is out of range for int64"):
+                tensor_proto(given, "t")
+
+
+@pytest.mark.parametrize("value", ["\ud800", ["a", "\ud800"], np.array(["a", "\ud800"]), np.array(["\ud800"], object)])
+def test_text_that_is_no_unicode(value: Any) -> None:
+    """Cannot be written."""
+    with pytest.raises(InvalidSummaryError, match=r"value of tag 't': '\\ud800' is no UTF-8"):
+        tensor_proto(value, "t")
+
+
+def test_complex_numbers() -> None:
+    """Stay complex among others."""
+    assert tensor_proto([1, 2j], "t").tensor_content == np.array([1, 2j]).tobytes()
 
 
 def test_metadata() -> None:

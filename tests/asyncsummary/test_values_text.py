@@ -61,6 +61,8 @@ def test_a_description_is_text() -> None:
     """And nothing else."""
     with pytest.raises(InvalidTypeError, match="description of tag 't': must be a str, got int"):
         text_content("a", "t", 5)
+    with pytest.raises(InvalidSummaryError, match=r"description of tag 't': .* is no UTF-8"):
+        text_content("a", "t", "\ud800")
 
 
 def test_more_than_a_message_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:

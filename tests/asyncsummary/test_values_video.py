@@ -93,6 +93,8 @@ def test_the_frames_are_copied() -> None:
         (SMALL.astype(int), {}, InvalidTypeError, "frames of tag 't': must be uint8, bool, or floats"),
         (SMALL.astype(float), {}, InvalidSummaryError, r"frames of tag 't': floats must be in \[0, 1\], got 0 to 250"),
         (SMALL, {"format": "mp4"}, InvalidSummaryError, "format of tag 't': must be 'gif' or 'webp', got 'mp4'"),
+        (SMALL, {"format": ["gif"]}, InvalidSummaryError, "format of tag 't': must be 'gif' or 'webp'"),
+        (SMALL, {"fps": 10**5000}, InvalidSummaryError, "fps of tag 't': must be 0.1 to 50 for gif, got <int>"),
         (SMALL, {"fps": 51}, InvalidSummaryError, "fps of tag 't': must be 0.1 to 50 for gif, got 51"),
         (SMALL, {"fps": 0}, InvalidSummaryError, "fps of tag 't'"),
         (SMALL, {"fps": float("nan")}, InvalidSummaryError, "fps of tag 't'"),

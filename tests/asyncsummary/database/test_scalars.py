@@ -71,6 +71,12 @@ def test_a_series_of_what_no_database_holds() -> None:
         kept_series(np.array([1], np.longdouble), "the tag")
 
 
+def test_a_series_beyond_int64() -> None:
+    """Is refused as a scalar is."""
+    with pytest.raises(InvalidSummaryError, match="value of tag 't': 9223372036854775808 is out of range for int64"):
+        kept_series([2**63], "t")
+
+
 @pytest.mark.parametrize("step", [0, -1, 2**63 - 1, -(2**63)])
 @pytest.mark.parametrize("value", [np.int8(1), 7, np.float64(0.1), np.uint64(0)])
 def test_packed(value: Any, step: int) -> None:
@@ -89,6 +95,7 @@ def test_packed(value: Any, step: int) -> None:
         ([1, 2**40], "int64"),
         (np.array([1], ">u2"), "uint16"),
         ([], None),
+        ([1, 2.5], None),
     ],
 )
 def test_series(values: Any, dtype: str | None) -> None:
