@@ -96,7 +96,7 @@ class Outflow:
             _logger.warning(told, self._config.logdir, self.spool.summaries, self.spool.folder)
             taken = await self.spool.take()
             if taken is not None and taken.attempt is not None:
-                unfinished = Unfinished(taken.data, taken.attempt, self._note_recovered)
+                unfinished = Unfinished(taken.data, taken.attempt, self._note_recovered, self.spool.note_attempt)
         await self._appender.open(unfinished)
 
     async def next_work(self) -> None:
@@ -127,8 +127,8 @@ class Outflow:
         assert work is not None, "next_work() comes first"
         await self._prepare(work)
         if work.data and work.attempt is not None:
-            work.is_sent = await self._appender.was_stored(work.data, work.attempt)
-            work.attempt = None
+            work.stored = await self._appender.stored_of(work.data, work.attempt)
+            work.is_sent, work.attempt = work.stored == len(work.data), None
         while work.uploads:
             try:
                 await self._appender.put(work.uploads[0])
@@ -291,7 +291,7 @@ class Outflow:
             if work.is_spooled and self.spool is not None:
                 await self.spool.note_attempt(attempt)
 
-        append = asyncio.create_task(self._appender.append(data, note))
+        append = asyncio.create_task(self._appender.append(data, note, work.stored))
         append.add_done_callback(lambda _: self._wakeup.set())
         try:
             while not append.done():
