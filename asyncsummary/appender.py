@@ -15,12 +15,13 @@ from functools import partial
 from typing import TypeVar
 
 from asyncsummary import commit, header, resume, uploading
+from asyncsummary.beginning import whole_records
 from asyncsummary.columns import Upload
 from asyncsummary.config import ForeignWriter, WriterConfig
 from asyncsummary.errors import ForeignWriterError, OpenError
 from asyncsummary.joining import concatenated
 from asyncsummary.journal import Attempt
-from asyncsummary.looking import READ_BYTES, scanned, who_wrote
+from asyncsummary.looking import READ_BYTES, left_to, scanned, stored_of
 from asyncsummary.plan import Open, Placement, place, wait_before
 from asyncsummary.segments import SegmentName, next_name
 from asyncsummary.sink import GaveUpError
@@ -55,6 +56,7 @@ class Unfinished:
     data: bytes
     attempt: Attempt
     note_committed: Callable[[], Awaitable[None]]
+    note_attempt: Callable[[Attempt], Awaitable[None]]
 
 
 class Appender:
@@ -78,6 +80,7 @@ class Appender:
         self._is_extended = False
         self._overtaken: Position | None = None  # where the segment ends that somebody else has written to, behind our last append
         self._header_bytes = 0
+        self._stored = 0
         self._begun: float | None = None
         self._hurried_at: float | None = None
         self._commit: commit.Commit | None = None
@@ -103,7 +106,7 @@ class Appender:
         """What is being appended now, or was when it gave up."""
         if self._commit is None or self._segment is None:
             return None
-        return Attempt(self._segment.name, self._commit.at, self._header_bytes)
+        return Attempt(self._segment.name, self._commit.at, self._header_bytes, self._stored)
 
     @property
     def is_in_trouble(self) -> bool:
@@ -112,22 +115,22 @@ class Appender:
             return True
         return self._begun is not None and asyncio.get_running_loop().time() - self._begun > _LONG_SECONDS
 
-    async def append(self, data: bytes, note: Callable[[Attempt], Awaitable[None]] | None = None) -> None:
+    async def append(self, data: bytes, note: Callable[[Attempt], Awaitable[None]] | None = None, stored: int = 0) -> None:
         """Append whole records. When this returns they are committed, exactly once. ``note`` is awaited before each new attempt.
 
-        After GaveUpError call it again with the same bytes.
+        The first ``stored`` bytes are in the run already. After GaveUpError call it again with the same bytes.
         """
         self._begun = asyncio.get_running_loop().time()
         try:
-            await self._append(data, note)
+            await self._append(data, note, stored)
         finally:
             self._begun = None
 
-    async def _append(self, data: bytes, note: Callable[[Attempt], Awaitable[None]] | None) -> None:
+    async def _append(self, data: bytes, note: Callable[[Attempt], Awaitable[None]] | None, stored: int) -> None:
         if self._commit is None:
             if self._overtaken is not None:  # told only now: that append was committed, whatever happens on the way of the news
-                await self._leave_to_others(self._overtaken)
-            await self._place(data)
+                await self._leave_to_others(self._overtaken, 0)
+            await self._place(data, stored)
         for _ in range(_MOST_FENCES):
             if note is not None and self.attempt is not None:
                 await note(self.attempt)
@@ -137,11 +140,12 @@ class Appender:
                     self._note_committed(position)
                     self._overtaken = position if overtaken else None
                     return
-                case commit.Fenced(found):
-                    await self._leave_to_others(found)
-                    await self._roll(data)
+                case commit.Fenced(found, there):
+                    kept = 0 if self._commit is None else whole_records(self._commit.data, there)
+                    await self._leave_to_others(found, kept)
+                    await self._roll(data, self._stored + max(0, kept - self._header_bytes))
                 case commit.GaveUp(SegmentFullError(), _):
-                    await self._roll(data)
+                    await self._roll(data, self._stored)
                 case commit.GaveUp(error, permanent):
                     self._counters.last_error = str(error)
                     raise GaveUpError(error, permanent=permanent) from error
@@ -217,41 +221,34 @@ class Appender:
         """End an append that an earlier process began: it may be stored or not. Return where to go on after it."""
         attempt, last = unfinished.attempt, self._last_name if isinstance(found, resume.Continue) else found.after
         name = SegmentName.parse(attempt.segment)
-        if last is not None and last > attempt.segment and not await self.was_stored(unfinished.data, attempt):
-            return found  # readers do not return to an older segment: it is appended to a newer one, as if it had not been begun
+        if last is not None and last > attempt.segment and await self.stored_of(unfinished.data, attempt) < len(unfinished.data):
+            return found  # readers do not return to an older segment: what is not in it is appended to a newer one
         if last is not None and last > attempt.segment:
             await unfinished.note_committed()
             return found
         first = b"" if attempt.at.exists or name is None else header.file_version(name.seconds)
         self._segment, self._last_name, self._overtaken = self._folder.segment(attempt.segment), attempt.segment, None
-        self._position, self._header_bytes = attempt.at, len(first)
-        self._commit = commit.Commit(first + unfinished.data, attempt.at, self._retry, doubtful=True)
-        await self.append(unfinished.data)
+        self._position, self._header_bytes, self._stored = attempt.at, len(first), attempt.stored
+        self._commit = self._commit_of(first + unfinished.data[attempt.stored :], attempt.at, doubtful=True)
+        await self.append(unfinished.data, unfinished.note_attempt)
         await unfinished.note_committed()
         if isinstance(found, resume.Continue):
             return resume.Continue(attempt.segment, self._position.offset)
         return resume.Fresh(self._last_name)
 
-    async def was_stored(self, data: bytes, attempt: Attempt) -> bool:
-        """Return whether an append that an earlier process began is stored.
+    async def stored_of(self, data: bytes, attempt: Attempt) -> int:
+        """Return how many bytes of ``data`` an append that an earlier process began has stored: all, or whole records.
 
         Raises:
             GaveUpError: storage did not say so in time.
         """
-        return await self._or_give_up(lambda: self._is_stored(data, attempt))
-
-    async def _is_stored(self, data: bytes, attempt: Attempt) -> bool:
-        segment = self._folder.segment(attempt.segment)
-        start = attempt.at.offset + attempt.header_bytes
-        stop = start + len(data)
-        position = await self._answered(segment.probe())
-        return position.offset >= stop and await self._answered(segment.read(start, stop)) == data
+        return await self._or_give_up(partial(stored_of, data, attempt, self._folder.segment(attempt.segment), self._answered))
 
     async def _append_start(self, found: resume.Fresh | resume.Continue) -> None:
         if isinstance(found, resume.Continue):
             start = header.session_start(self._wall(), f"{self._myself}, resumed at byte {found.size}")
-            self._header_bytes = 0
-            self._commit = commit.Commit(start, self._position, self._retry)
+            self._header_bytes = self._stored = 0
+            self._commit = self._commit_of(start, self._position)
         else:
             start = header.session_start(self._wall(), self._myself) if self._config.session_start else b""
             self._last_name = found.after
@@ -292,28 +289,32 @@ class Appender:
 
     # Appending
 
-    async def _place(self, data: bytes) -> None:
-        """Begin the commit of a batch, in the open segment or in the next one."""
-        largest = self._config.max_segment_bytes
-        placement = place(Open(self._position.offset, self._appends), len(data), self._run_bytes, self._folder.terms, largest)
+    async def _place(self, data: bytes, stored: int) -> None:
+        """Begin the commit of what is not stored of a batch, in the open segment or in the next one."""
+        size, largest = len(data) - stored, self._config.max_segment_bytes
+        placement = place(Open(self._position.offset, self._appends), size, self._run_bytes, self._folder.terms, largest)
         if placement is Placement.ROLL or self._overtaken is not None:
-            await self._roll(data)
+            await self._roll(data, stored)
         else:
             self._is_extended = placement is Placement.EXTEND
-            self._header_bytes = 0
-            self._commit = commit.Commit(data, self._position, self._retry)
+            self._header_bytes, self._stored = 0, stored
+            self._commit = self._commit_of(data[stored:], self._position)
 
-    async def _roll(self, data: bytes) -> None:
-        """Begin the commit of a batch as the first of the next segment, together with its header: one request."""
+    def _commit_of(self, data: bytes, at: Position, *, doubtful: bool = False) -> commit.Commit:
+        in_place = self._folder.terms.growth is Growth.IN_PLACE
+        return commit.Commit(data, at, self._retry, doubtful=doubtful, grows_in_place=in_place)
+
+    async def _roll(self, data: bytes, stored: int = 0) -> None:
+        """Begin the commit of what is not stored of a batch as the first of the next segment, together with its header: one request."""
         name = next_name(self._wall(), self._host, os.getpid(), next(_sequence), self._config.filename_suffix, self._last_name)
         first = header.file_version(name.seconds)
-        whole = await concatenated([first, data])  # before anything is changed: this may be cancelled
+        whole = await concatenated([first, data[stored:]])  # before anything is changed: this may be cancelled
         self._segment = self._folder.segment(name.name)
         self._last_name = name.name
         self._position, self._appends, self._last_write = NOTHING, 0, None
         self._is_extended, self._overtaken = False, None
-        self._header_bytes = len(first)
-        self._commit = commit.Commit(whole, NOTHING, self._retry)
+        self._header_bytes, self._stored = len(first), stored
+        self._commit = self._commit_of(whole, NOTHING)
 
     async def _carry_out(self) -> commit.Committed | commit.Fenced | commit.GaveUp:
         """Do what the commit machine asks for until it has a result."""
@@ -334,8 +335,8 @@ class Appender:
         try:
             async with asyncio.timeout(None if isinstance(action, commit.Sleep) else self._request_seconds(machine)):
                 match action:
-                    case commit.Append(at):
-                        return commit.Stored(await self._append_to(segment, machine.data, at))
+                    case commit.Append(at, stored):
+                        return commit.Stored(await self._append_to(segment, machine.data[stored:], at))
                     case commit.Probe():
                         return commit.Found(await segment.probe())
                     case commit.ReadBack(start, stop):
@@ -379,16 +380,12 @@ class Appender:
         self._counters.appends += 1
         self._counters.last_error = None
 
-    async def _leave_to_others(self, found: Position) -> None:
-        """Say whose the segment is now."""
+    async def _leave_to_others(self, found: Position, kept: int) -> None:
+        """Say whose the segment is now, of which ``kept`` bytes more are ours than are committed."""
         assert self._segment is not None, "open() comes first"
-        state = f"ends at byte {found.offset} now" if found.exists else "is gone"
-        theirs = await who_wrote(self._segment, self._position.offset, found, self._answered)
-        error = ForeignWriterError(
-            f"{self._folder.url}: {self._segment.name} {state}, by the doing of {theirs}; {self._myself} left it at byte "
-            f"{self._position.offset}",
-            retriable=False,
-        )
+        left_at = self._position.offset + kept
+        said = await left_to(self._segment, left_at, found, self._answered)
+        error = ForeignWriterError(f"{self._folder.url}: {said}; {self._myself} left it at byte {left_at}", retriable=False)
         self._counters.last_error = str(error)
         if self._config.foreign_writer is ForeignWriter.RAISE:
             raise GaveUpError(error, permanent=True)

@@ -2,20 +2,23 @@
 
 Every append carries the Position that it follows, so storage takes it once or refuses it. A refusal is not proof of another writer
 (clients send a request twice by themselves), and no answer is not a failure. In both cases the machine looks (Probe) and compares
-(ReadBack) before it decides.
+(ReadBack) before it decides. What grows in place may also have been cut off in the middle, by a connection that broke or a process that
+was killed: then only the rest is appended.
 
 ::
 
     Begin ──► Append ──Stored──────────────────────────────► Committed
                 │ ├──Refused, Unknown──► Probe ──Found──┬──► Sleep, then Append     the segment has not changed
-                │ │                        ▲            ├──► ReadBack ──► Committed  our bytes are there
-                │ │                        │            └──► Fenced                  something else is
-                │ └──Unavailable──► Sleep ─┘              (also if somebody has appended behind them)
+                │ │                        ▲            ├──► ReadBack ─┬─► Committed  our bytes are there (also with others behind them)
+                │ │                        │            │              ├─► Sleep, then Append the rest     their beginning is, at the end
+                │ │                        │            └──► Fenced ◄──┘                                   something else is
+                │ └──Unavailable──► Sleep ─┘
                 └──Denied──► GaveUp ──Begin──► ...                                   also when the time is up
 """
 
 from dataclasses import dataclass
 
+from asyncsummary.beginning import length_in_common
 from asyncsummary_storage import OutcomeUnknownError, Position, PreconditionFailedError, StorageError, TransientError
 
 
@@ -40,9 +43,10 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Append the batch at this Position."""
+    """Append the batch at this Position, but for its first ``stored`` bytes."""
 
     at: Position
+    stored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,10 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Fenced:
-    """The segment is another writer's now, or gone. Nothing of this batch is in it."""
+    """The segment is another writer's now, or gone. Of this batch the first ``stored`` bytes are in it, which may end within a record."""
 
     found: Position
+    stored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +187,10 @@ class Commit:
     retries: int = 0
     doubtful: bool = False
     """Whether the append may have been stored before, so that storage must be asked first."""
+    grows_in_place: bool = False
+    """Whether storage may have taken the beginning of an append: it writes the new bytes one after the other, and not a whole object."""
+    _stored: int = 0
+    _stored_up_to: Position | None = None
     _found: Position | None = None
     _last_error: Exception | None = None
     _attempt: int = 0
@@ -205,7 +214,7 @@ class Commit:
             case Found(position):
                 return self._judge(position, now, jitter)
             case Read(data):
-                return self._compare(data)
+                return self._compare(data, now, jitter)
             case Woken():
                 return self._next_try()
 
@@ -221,7 +230,7 @@ class Commit:
         return self.at.offset + len(self.data)
 
     def _next_try(self) -> Action:
-        return Probe() if self.doubtful else Append(self.at)
+        return Probe() if self.doubtful else Append(self._stored_up_to or self.at, self._stored)
 
     def _doubt(self, error: Exception, now: float, jitter: float) -> Action:
         """The append may be stored: look at once, or later if it was the looking that failed."""
@@ -233,18 +242,27 @@ class Commit:
 
     def _judge(self, position: Position, now: float, jitter: float) -> Action:
         if position == self.at:
-            self.doubtful = False
-            return self._retry_later(self._last_error or RuntimeError("an append without effect"), now, jitter)
-        if position.exists and position.offset >= self.end and self.data:
+            return self._go_on(position, 0, now, jitter)
+        least = self.at.offset + 1 if self.grows_in_place else self.end
+        if position.exists and position.offset >= least and self.data:
             self._found = position
-            return ReadBack(self.at.offset, self.end)
+            return ReadBack(self.at.offset, min(position.offset, self.end))
         return Fenced(position)
 
-    def _compare(self, data: bytes) -> Action:
-        assert self._found is not None, "ReadBack is asked for only after Found"
-        if data != self.data:
-            return Fenced(self._found)
-        return Committed(self._found, overtaken=self._found.offset > self.end)
+    def _compare(self, data: bytes, now: float, jitter: float) -> Action:
+        found = self._found
+        assert found is not None, "ReadBack is asked for only after Found"
+        if data == self.data:
+            return Committed(found, overtaken=found.offset > self.end)
+        stored = length_in_common(self.data, data) if self.grows_in_place else 0
+        if stored and found.offset == self.at.offset + stored:
+            return self._go_on(found, stored, now, jitter)
+        return Fenced(found, stored)
+
+    def _go_on(self, position: Position, stored: int, now: float, jitter: float) -> Action:
+        """What is not stored yet is appended where the segment ends, which is right behind what is."""
+        self._stored_up_to, self._stored, self.doubtful = position, stored, False
+        return self._retry_later(self._last_error or RuntimeError("an append without its whole effect"), now, jitter)
 
     def _retry_later(self, error: Exception, now: float, jitter: float, at_least: float = 0.0) -> Action:
         assert self._deadline is not None, "Begin comes first"

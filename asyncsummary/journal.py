@@ -15,11 +15,15 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An append that was begun: to which segment, after which Position, with so many bytes of a new segment's header before it."""
+    """An append that was begun: to which segment, after which Position, with so many bytes of a new segment's header before it.
+
+    ``stored``: so many bytes were in an older segment already, whole records, and were not appended to this one.
+    """
 
     segment: str
     at: Position
     header_bytes: int
+    stored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Journal:
                 "offset": at.offset,
                 "version": at.version,
                 "header_bytes": self.attempt.header_bytes,
+                "stored": self.attempt.stored,
             }
         return json.dumps(fields)
 
@@ -67,6 +72,7 @@ class Journal:
             if found is None:
                 return Journal(int(fields["sent"]))
             at = Position(int(found["offset"]), found["version"])
-            return Journal(int(fields["sent"]), Attempt(str(found["segment"]), at, int(found["header_bytes"])), int(found["stop"]))
+            attempt = Attempt(str(found["segment"]), at, int(found["header_bytes"]), int(found.get("stored", 0)))
+            return Journal(int(fields["sent"]), attempt, int(found["stop"]))
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a journal: {error!r}") from error

@@ -106,7 +106,7 @@ class Outflow:
             _logger.warning(told, self._config.logdir, self.spool.summaries, self.spool.folder)
             taken = await self.spool.take()
             if taken is not None and taken.attempt is not None:
-                unfinished = Unfinished(taken.data, taken.attempt, self._note_recovered)
+                unfinished = Unfinished(taken.data, taken.attempt, self._note_recovered, self.spool.note_attempt)
         if self.spool is None or not self._config.is_late_run:
             await self._appender.open(unfinished)
         else:  # it has taken something already, which has room in the spool
@@ -142,8 +142,8 @@ class Outflow:
         assert work is not None, "next_work() comes first"
         await self._prepare(work)
         if work.data and work.attempt is not None:
-            work.is_sent = await self._appender.was_stored(work.data, work.attempt)
-            work.attempt = None
+            work.stored = await self._appender.stored_of(work.data, work.attempt)
+            work.is_sent, work.attempt = work.stored == len(work.data), None
         while work.uploads:
             try:
                 await self._appender.put(work.uploads[0])
@@ -283,7 +283,7 @@ class Outflow:
         def may_relieve() -> bool:
             return self._config.durability is Durability.SPOOL or self._appender.is_in_trouble or self.is_urgent
 
-        append = asyncio.create_task(self._appender.append(data, note))
+        append = asyncio.create_task(self._appender.append(data, note, work.stored))
         try:
             await self._look_after_queue(append, may_relieve)
         finally:

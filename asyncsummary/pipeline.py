@@ -330,9 +330,12 @@ class Pipeline:
         """Closing, and storage is away: what is not committed is put into the spool, or lost, counted and told."""
         uncommitted = self.uncommitted - self._sink.elsewhere
         lost = await self._sink.save()
-        told = closed_without(self.config.logdir, uncommitted, error, self._sink.whereabouts(lost))
-        self._loss = told if self._loss is None else both(told, self._loss)
-        _logger.error("%s", told)  # close() raises it, but of a forgotten writer nobody awaits close()
+        if uncommitted:
+            told = closed_without(self.config.logdir, uncommitted, error, self._sink.whereabouts(lost))
+            self._loss = told if self._loss is None else both(told, self._loss)
+            _logger.error("%s", told)  # close() raises it, but of a forgotten writer nobody awaits close()
+        elif self.spooled:
+            _logger.warning("%s: closed while storage is away: %s; what earlier processes left stays there", self.config.logdir, error)
         self._sink.forget()
         self._is_given_up = True
 

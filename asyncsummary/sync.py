@@ -125,13 +125,14 @@ async def _sending(config: WriterConfig, folder: Folder, spool: Spool) -> AsyncI
     taken = await spool.take()
     assert taken is not None, "something was taken over"
     if taken.attempt is not None:
-        await appender.open(Unfinished(taken.data, taken.attempt, spool.note_committed))
+        await appender.open(Unfinished(taken.data, taken.attempt, spool.note_committed, spool.note_attempt))
         yield taken.recovered
     else:
         await appender.open()
     while (taken := await spool.take()) is not None:
-        if taken.attempt is None or not await appender.was_stored(taken.data, taken.attempt):
-            await appender.append(taken.data, spool.note_attempt)
+        stored = 0 if taken.attempt is None else await appender.stored_of(taken.data, taken.attempt)
+        if stored < len(taken.data):
+            await appender.append(taken.data, spool.note_attempt, stored)
         await spool.note_committed()
         yield taken.recovered
 

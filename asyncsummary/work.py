@@ -28,7 +28,7 @@ class Work:
 
     It holds ``room`` summaries and ``size`` bytes of the queue's. ``ordered`` once the batch is as it goes out, ``data`` once it is
     encoded, ``is_sent`` once that is committed: so that whatever is cancelled can be done again from where it was. ``attempt``: an earlier
-    process began to append just this, and nobody knows how that ended.
+    process began to append just this, and nobody knows how that ended; ``stored``: so many bytes of it, which need not be appended again.
     """
 
     batch: Batch | None
@@ -41,6 +41,7 @@ class Work:
     late: Batch | None = None
     data: bytes | None = None
     attempt: Attempt | None = None
+    stored: int = 0
     is_spooled: bool = False
     is_sent: bool = False
     uploaded: int = 0

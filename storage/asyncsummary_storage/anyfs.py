@@ -37,6 +37,7 @@ class FsspecStore:
         self._appends = scheme in TRUE_APPEND
         self._options = dict(options)
         self._fs: Any = None
+        self._running: asyncio.Future[Any] | None = None
         self._root = ""
 
     @property
@@ -117,9 +118,18 @@ class FsspecStore:
         self._fs = None
 
     async def run(self, call: Callable[..., _T], *args: Any) -> _T:
-        """Run a blocking call in a thread, with its errors mapped."""
+        """Run a blocking call in a thread, with its errors mapped; one at a time.
+
+        A call that was given up as hanging still runs in its thread, and may still write: what is found meanwhile would not last.
+        """
         with _mapped(self._url):
-            return await asyncio.to_thread(call, *args)
+            while self._running is not None and not self._running.done():
+                await asyncio.wait([self._running])
+            running = asyncio.get_running_loop().run_in_executor(None, call, *args)
+            running.add_done_callback(_look_at)
+            self._running = running
+            await asyncio.wait([running])
+            return running.result()
 
     def _path(self, key: str) -> str:
         return f"{self._root.rstrip('/')}/{key}"
@@ -144,6 +154,12 @@ class FsspecFolder(ObjectFolder):
 
     def __init__(self, url: str, scheme: str, options: Mapping[str, Any]) -> None:
         super().__init__(FsspecStore(url, scheme, options), url, "")
+
+
+def _look_at(running: "asyncio.Future[Any]") -> None:
+    """Let an error of a call that nobody waits for any more be no news."""
+    if not running.cancelled():
+        running.exception()
 
 
 def _version(info: Mapping[str, Any]) -> str:

@@ -65,7 +65,8 @@ class Segment(Protocol):
 
         Raises:
             PreconditionFailedError: the segment does not end at ``at``; this call stored nothing.
-            OutcomeUnknownError: no answer; ``probe`` and compare before trying again.
+            OutcomeUnknownError: no answer; ``probe`` and compare before trying again. What grows in place may have the beginning of
+                ``data`` then, and so may what a killed process appended to: append the rest there.
             SegmentFullError: it has had ``Terms.most_appends``, maybe of another process; go on in another segment.
             TransientError, PermanentError: nothing was stored.
         """

@@ -36,9 +36,9 @@ END = Position(14, "v2")
 POLICY = RetryPolicy(window_seconds=60.0)
 
 
-def run(outcomes: list[Outcome], at: Position = AT) -> list[Action]:
+def run(outcomes: list[Outcome], at: Position = AT, *, in_place: bool = False) -> list[Action]:
     """Return the actions after ``Begin`` and each of the outcomes, with a clock that stands still."""
-    machine = Commit(b"data", at, POLICY)
+    machine = Commit(b"data", at, POLICY, grows_in_place=in_place)
     return [machine.step(outcome, 0.0, 0.0) for outcome in [Begin(), *outcomes]]
 
 
@@ -78,6 +78,62 @@ def run(outcomes: list[Outcome], at: Position = AT) -> list[Action]:
 def test_table(outcomes: list[Outcome], last: Action) -> None:
     """What comes after each history."""
     assert run(outcomes)[-1] == last
+
+
+PART = Position(11, "v2")
+MORE = Position(13, "v3")
+FAR = Position(20, "v3")
+TO_PART: list[Outcome] = [Unknown(ERROR), Found(PART), Read(b"d")]
+TO_MORE: list[Outcome] = [*TO_PART, Woken(), Unknown(ERROR), Found(MORE), Read(b"dat")]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "last"),
+    [
+        ([Unknown(ERROR), Found(PART)], ReadBack(10, 11)),
+        ([Refused(ERROR), Found(PART)], ReadBack(10, 11)),
+        (TO_PART, Sleep(0.05)),
+        ([*TO_PART, Woken()], Append(PART, 1)),
+        ([*TO_PART, Woken(), Stored(END)], Committed(END)),
+        ([*TO_PART, Woken(), Unavailable(ERROR)], Sleep(0.1)),
+        ([*TO_PART, Woken(), Unavailable(ERROR), Woken()], Append(PART, 1)),
+        ([*TO_PART, Woken(), Unavailable(ERROR, retry_after=61.0)], GaveUp(ERROR, permanent=False)),
+        ([*TO_PART, Woken(), Unavailable(ERROR, retry_after=61.0), Begin()], Append(PART, 1)),
+        ([*TO_PART, Woken(), Denied(ERROR)], GaveUp(ERROR, permanent=True)),
+        ([*TO_PART, Woken(), Unknown(ERROR)], Probe()),
+        ([*TO_PART, Woken(), Unknown(ERROR), Found(PART)], ReadBack(10, 11)),
+        ([*TO_PART, Woken(), Unknown(ERROR), Found(PART), Read(b"d"), Woken()], Append(PART, 1)),
+        ([*TO_PART, Woken(), Unknown(ERROR), Found(MORE)], ReadBack(10, 13)),
+        (TO_MORE, Sleep(0.1)),
+        ([*TO_MORE, Woken()], Append(MORE, 3)),
+        ([*TO_PART, Woken(), Unknown(ERROR), Found(END)], ReadBack(10, 14)),
+        ([*TO_PART, Woken(), Unknown(ERROR), Found(END), Read(b"data")], Committed(END)),
+        ([*TO_PART, Woken(), Refused(ERROR), Found(FAR), Read(b"data")], Committed(FAR, overtaken=True)),
+        ([*TO_PART, Woken(), Refused(ERROR), Found(FAR), Read(b"dels")], Fenced(FAR, 1)),
+        ([*TO_MORE, Woken(), Refused(ERROR), Found(MORE), Read(b"dis")], Fenced(MORE, 1)),
+        ([*TO_MORE, Woken(), Refused(ERROR), Found(PART), Read(b"d"), Woken()], Append(PART, 1)),
+        ([*TO_PART, Woken(), Refused(ERROR), Found(AT)], Sleep(0.1)),
+        ([*TO_PART, Woken(), Refused(ERROR), Found(AT), Woken()], Append(AT)),
+        ([*TO_PART, Woken(), Refused(ERROR), Found(NOTHING)], Fenced(NOTHING)),
+        ([*TO_PART, Woken(), Refused(ERROR), Found(Position(9, "v3"))], Fenced(Position(9, "v3"))),
+        ([Refused(ERROR), Found(PART), Read(b"e")], Fenced(PART)),
+        ([Refused(ERROR), Found(MORE), Read(b"dis")], Fenced(MORE, 1)),
+        ([Refused(ERROR), Found(MORE), Read(b"")], Fenced(MORE)),
+        ([Refused(ERROR), Found(MORE), Read(b"d")], Fenced(MORE, 1)),
+        ([Refused(ERROR), Found(MORE), Unavailable(ERROR), Woken()], Probe()),
+        ([Refused(ERROR), Found(END), Read(b"dato")], Fenced(END, 3)),
+        ([Refused(ERROR), Found(Position(10, "v2"))], Fenced(Position(10, "v2"))),
+    ],
+)
+def test_table_of_what_grows_in_place(outcomes: list[Outcome], last: Action) -> None:
+    """An append may have been cut off in the middle; what else can happen is as ever."""
+    assert run(outcomes, in_place=True)[-1] == last
+
+
+def test_an_object_is_not_appended_to_in_part() -> None:
+    """Whatever it begins with: it is written as a whole, so it was somebody else who wrote."""
+    assert run([Refused(ERROR), Found(MORE)])[-1] == Fenced(MORE)
+    assert run([Refused(ERROR), Found(END), Read(b"dato")])[-1] == Fenced(END)
 
 
 def test_creation() -> None:
@@ -142,6 +198,12 @@ class ModelStorage:
         if fault == "before":
             return Unavailable(ERROR)
         if isinstance(action, Append):
+            data = data[action.stored :]
+            if fault == "torn":
+                self.write(data[:1], action.at)
+                return Unknown(ERROR)
+            if fault == "cut":  # somebody resumes, and takes a torn record off
+                self.content = self.content[: max(10, len(self.content) - 1)]
             if fault == "hang":
                 self.late.append((data, action.at))
                 return Unknown(ERROR)
@@ -168,7 +230,39 @@ class ModelStorage:
 def test_never_lost_never_doubled(faults: list[str]) -> None:
     """Committed means stored exactly once; fenced means not stored, and a foreign write was there."""
     storage = ModelStorage(list(faults))
-    machine = Commit(b"data", storage.position, RetryPolicy(window_seconds=5.0))
+    action = play(storage, Commit(b"data", storage.position, RetryPolicy(window_seconds=5.0)))
+    if isinstance(action, Committed):
+        assert storage.content.count(b"data") == 1
+        assert action.overtaken or action.position.offset == 14
+        assert storage.content[10:14] == b"data"
+        assert action.overtaken == (len(storage.content) > 14)
+    else:
+        assert isinstance(action, Fenced)
+        assert action.stored == 0
+        assert b"foreign" in storage.content
+        assert b"data" not in storage.content
+
+
+FAULTS = ["none", "before", "after", "hang", "late", "resent", "foreign", "behind", "torn", "cut"]
+
+
+@given(st.lists(st.sampled_from(FAULTS), max_size=12))
+def test_nothing_is_there_twice_where_appends_are_torn(faults: list[str]) -> None:
+    """Committed means stored exactly once, in one piece; fenced says how much of it is stored."""
+    storage = ModelStorage(list(faults))
+    action = play(storage, Commit(b"data", storage.position, RetryPolicy(window_seconds=5.0), grows_in_place=True))
+    if isinstance(action, Committed):
+        assert storage.content[10:14] == b"data"
+        assert action.overtaken == (len(storage.content) > 14)
+    else:
+        assert isinstance(action, Fenced)
+        assert storage.content[10 : 10 + action.stored] == b"data"[: action.stored]
+        assert storage.content[10:14] != b"data"
+        assert storage.content[10 + action.stored : 11 + action.stored] != b"data"[action.stored : action.stored + 1]
+
+
+def play(storage: ModelStorage, machine: Commit) -> Action:
+    """Go on until the machine has a result, and let everything arrive that is late."""
     now = 0.0
     outcome: Outcome = Begin()
     action = machine.step(outcome, now, 0.5)
@@ -185,12 +279,4 @@ def test_never_lost_never_doubled(faults: list[str]) -> None:
         action = machine.step(outcome, now, 0.5)
     for request, at in storage.late:
         storage.write(request, at)
-    if isinstance(action, Committed):
-        assert storage.content.count(b"data") == 1
-        assert action.overtaken or action.position.offset == 14
-        assert storage.content[10:14] == b"data"
-        assert action.overtaken == (len(storage.content) > 14)
-    else:
-        assert isinstance(action, Fenced)
-        assert b"foreign" in storage.content
-        assert b"data" not in storage.content
+    return action

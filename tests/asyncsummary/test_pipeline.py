@@ -744,6 +744,9 @@ class Contested(MemorySegment):
     async def probe(self) -> Position:
         return Position(1, "theirs")
 
+    async def read(self, start: int, stop: int) -> bytes:
+        return b"?"
+
 
 async def test_new_segments_are_not_begun_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where every segment turns out to be somebody else's, flush says so, and the summaries wait."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from asyncsummary.protos import Event
-from asyncsummary.records import scan
+from asyncsummary.records import Damage, scan
 from asyncsummary_storage import open_folder
 from tests.support.events import scalars_of
 
@@ -74,15 +74,15 @@ def _disordered(points: Sequence[Point]) -> int:
     return wrong
 
 
-def read_segments(contents: Iterable[tuple[str, bytes]]) -> Stored:
-    """Read as TensorBoard does: the segments by name, each up to what is no whole record."""
+def read_segments(contents: Iterable[tuple[str, bytes]], *, may_be_torn: bool = False) -> Stored:
+    """Read as TensorBoard does: the segments by name, each up to what is no whole record. ``may_be_torn``: by a kill in the middle."""
     stored = Stored([], [])
     for name, data in sorted(contents):
         if "tfevents" not in name:
             continue
         payloads, scanner = scan(data)
         stored.names.append(name)
-        stored.unreadable += scanner.damage is not None
+        stored.unreadable += scanner.damage is not None and not (may_be_torn and scanner.damage is Damage.TORN)
         stored.points += scalars_of([Event.FromString(payload) for payload in payloads])
     return stored
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import asyncsummary as summary
+from asyncsummary.records import Damage, scan
 from asyncsummary.sync import sync
 from tests.support.events import events_of, scalars_of
 from tests.support.proxy import FaultProxy, Loss
@@ -44,6 +46,45 @@ async def test_the_next_writer_sends_it(resume: bool, when: str, passing: int, t
         await writer.flush()
         assert writer.stats.recovered >= 50
     assert steps_in(logdir) == [*range(100), 500]
+    assert list(spool.glob("*/*.spool")) == []
+
+
+TORN = """
+import asyncio, os, signal, sys
+import asyncsummary as summary
+from asyncsummary_storage import local
+
+def torn(descriptor, data, offset):
+    os.pwrite(descriptor, bytes(data)[: int(sys.argv[3])], offset)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    options = {"spool_dir": sys.argv[2], "durability": "spool", "max_queue": 10**6, "flush_millis": 10**7}
+    async with summary.create_file_writer(sys.argv[1], **options) as writer:
+        await writer.flush()
+        local._write_all = torn
+        for step in range(100):
+            await writer.scalar("t", 1.0, step)
+        await writer.flush()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("size", "goes_on"), [(1, "new"), (1500, "new"), (1500, "resumed"), (1500, "sync")])
+async def test_killed_in_the_middle_of_a_write(size: int, goes_on: str, tmp_path: Path) -> None:
+    """What the file has of it already is not written once more, whoever goes on."""
+    logdir, spool = tmp_path / "run", tmp_path / "spool"
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", TORN, str(logdir), str(spool), str(size))
+    assert await child.wait() == -signal.SIGKILL
+    (path,) = logdir.glob("*tfevents*")
+    assert scan(path.read_bytes())[1].damage is Damage.TORN
+    if goes_on == "sync":
+        assert [(one.left, one.error) for one in await sync(spool)] == [(0, None)]
+    else:
+        async with summary.create_file_writer(logdir, spool_dir=spool, resume=goes_on == "resumed") as writer:
+            assert writer.stats.recovered == 100
+    assert steps_in(logdir) == list(range(100))
     assert list(spool.glob("*/*.spool")) == []
 
 

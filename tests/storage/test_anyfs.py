@@ -1,10 +1,13 @@
 """Other fsspec filesystems: their errors become ours, and a write that did not happen is noticed."""
 
+import asyncio
 import itertools
+import threading
 from typing import Any
 
 import pytest
 from fsspec.core import url_to_fs
+from fsspec.implementations.memory import MemoryFile
 
 from asyncsummary_storage import (
     NOTHING,
@@ -62,6 +65,34 @@ async def test_a_write_that_did_nothing(monkeypatch: pytest.MonkeyPatch) -> None
         await segment.append(b"two", end)
     with pytest.raises(UnsupportedError, match="cannot be written to"):
         await folder.segment("b").append(b"one", NOTHING)
+    await folder.close()
+
+
+async def test_what_hangs_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that nobody waits for any more still writes: where the segment ends is told when that is over."""
+    folder = open_folder(f"memory://anyfs-{next(_count)}/run")
+    await folder.open()
+    segment = folder.segment("a")
+    end = await segment.append(b"one", NOTHING)
+    begun, go_on, write = threading.Event(), threading.Event(), MemoryFile.write
+
+    def slow(self: MemoryFile, data: bytes) -> int:
+        begun.set()
+        assert go_on.wait(30)
+        return int(write(self, data))
+
+    monkeypatch.setattr(MemoryFile, "write", slow)
+    append = asyncio.create_task(segment.append(b"two", end))
+    await asyncio.to_thread(begun.wait, 30)
+    append.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await append
+    probe = asyncio.create_task(segment.probe())
+    for _ in range(3):
+        await asyncio.to_thread(int)
+    assert not probe.done()
+    go_on.set()
+    assert (await probe).offset == 6
     await folder.close()
 
 
