@@ -62,13 +62,13 @@ class LocalSegment:
         return await asyncio.to_thread(self._probe)
 
     async def read(self, start: int, stop: int) -> bytes:
-        try:
-            with _mapped(self._path):
+        with _mapped(self._path):
+            try:
                 async with aiofiles.open(self._path, "rb") as file:
                     await file.seek(start)
                     return await file.read(max(0, stop - start))
-        except FileNotFoundError as error:
-            raise SegmentMissingError(f"{self._path}: no such file") from error
+            except FileNotFoundError as error:
+                raise SegmentMissingError(f"{self._path}: no such file") from error
 
     async def cut(self, at: Position, size: int) -> Position:
         return await asyncio.to_thread(self._cut, at, size)
@@ -113,7 +113,7 @@ class LocalSegment:
         """Open and lock the file, and see that it ends at ``at``."""
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
         if create:
-            self._path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleaned up since the folder was opened
+            _make_folder_of(self._path)
         try:
             descriptor = os.open(self._path, flags, 0o666)
         except FileExistsError as error:
@@ -146,24 +146,26 @@ class LocalFolder:
         return Terms(Growth.IN_PLACE)
 
     async def open(self) -> list[Entry]:
-        try:
-            with _mapped(self._path):
+        with _mapped(self._path):
+            try:
                 await aiofiles.os.makedirs(self._path, exist_ok=True)
-        except FileExistsError as error:
-            raise NotAFolderError(f"{self._path}: a file is where this folder should be") from error
-        except FileNotFoundError as error:
-            raise PermanentError(f"{self._path}: the folder cannot be made") from error
+            except FileExistsError as error:
+                raise NotAFolderError(f"{self._path}: a file is where this folder should be") from error
+            except FileNotFoundError as error:
+                raise PermanentError(f"{self._path}: the folder cannot be made") from error
         return await self.entries()
 
     async def entries(self) -> list[Entry]:
         return await asyncio.to_thread(self._list)
 
     def _list(self) -> list[Entry]:
-        try:
-            with _mapped(self._path), os.scandir(self._path) as found:
-                files = [Entry(item.name, item.stat().st_size) for item in found if item.is_file()]
-        except FileNotFoundError:
-            return []
+        with _mapped(self._path):
+            try:
+                items = os.scandir(self._path)
+            except FileNotFoundError:
+                return []
+            with items as found:
+                files = [entry for entry in map(_entry, found) if entry is not None]
         return sorted(files, key=lambda entry: entry.name)
 
     def segment(self, name: str) -> LocalSegment:
@@ -174,9 +176,9 @@ class LocalFolder:
 
     def _put(self, path: Path, data: bytes, replacing: Position) -> Position:
         """Write a file beside the old one, and let it take its name, so that a reader sees one or the other."""
-        path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleaned up since the folder was opened
         fresh = path.with_name(f".{path.name}.{os.getpid()}.{next(_count)}.new")
         with _mapped(path), _held(path, replacing):
+            _make_folder_of(path)
             try:
                 with open(fresh, "xb") as file:
                     file.write(data)
@@ -202,6 +204,14 @@ class LocalFolder:
         """Nothing is held open."""
 
 
+def _entry(item: os.DirEntry[str]) -> Entry | None:
+    """Return a file as an entry; None for anything else, also for what disappears meanwhile, and for a link that leads nowhere."""
+    try:
+        return Entry(item.name, item.stat().st_size) if item.is_file() else None
+    except OSError:
+        return None
+
+
 @contextlib.contextmanager
 def _held(path: Path, at: Position) -> Iterator[None]:
     """Keep other processes from replacing a file, and see that it is what it was; where there is to be none, there is nothing to keep."""
@@ -225,10 +235,10 @@ def _held(path: Path, at: Position) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _mapped(path: Path) -> Iterator[None]:
-    """Turn the operating system's errors into ours. Missing and existing files are left to the callers, who know what they mean."""
+    """Turn the operating system's errors into ours, but for missing files where the callers know better what that means."""
     try:
         yield
-    except (StorageError, FileNotFoundError, FileExistsError):
+    except StorageError:
         raise
     except NotADirectoryError as error:
         raise NotAFolderError(f"{path}: a file is where one of its folders should be") from error
@@ -238,6 +248,18 @@ def _mapped(path: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise TransientError(f"{path}: {error.strerror}; free some space and writing goes on") from error
         raise TransientError(f"{path}: {error}") from error
+
+
+def _make_folder_of(path: Path) -> None:
+    """Make the folder of a file: somebody may have cleaned up since it was opened."""
+    folder = path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        named = error.filename or folder
+        if os.path.exists(named) and not os.path.isdir(named):
+            raise NotAFolderError(f"{named}: a file is where this folder should be") from error
+        raise TransientError(f"{named}: leads nowhere at present; once its disk is there again, writing goes on") from error
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

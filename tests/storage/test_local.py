@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import resource
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from asyncsummary_storage import (
     LocalFolder,
     NotAFolderError,
     PreconditionFailedError,
+    StorageError,
     TransientError,
 )
 from asyncsummary_storage.local import LocalSegment
@@ -102,6 +104,36 @@ async def test_a_deleted_folder(tmp_path: Path) -> None:
     assert [entry.name for entry in await folder.entries()] == ["a"]
 
 
+@pytest.mark.parametrize(("link", "kind"), [("disk/runs", TransientError), ("file", NotAFolderError), ("file/runs", NotAFolderError)])
+async def test_a_folder_that_leads_elsewhere(link: str, kind: type[StorageError], tmp_path: Path) -> None:
+    """To a disk that is away, which may come back; or to a file."""
+    (tmp_path / "runs").symlink_to(tmp_path / link)
+    (tmp_path / "file").write_text("")
+    folder = LocalFolder(tmp_path / "runs" / "one")
+    for name in ("append", "put"):
+        with pytest.raises(kind) as caught:
+            await (folder.segment("a").append(b"x", NOTHING) if name == "append" else folder.put("b", b"x", NOTHING))
+        assert type(caught.value) is kind
+    if kind is TransientError:
+        (tmp_path / link).mkdir(parents=True)
+        await folder.segment("a").append(b"x", NOTHING)
+        await folder.put("b", b"x", NOTHING)
+
+
+async def test_a_folder_that_disappears_while_a_file_is_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is missing then, it may be there again for the next try."""
+    folder, link = LocalFolder(tmp_path / "run"), os.link
+
+    def too_late(*paths: Path) -> None:
+        shutil.rmtree(tmp_path / "run")
+        link(*paths)
+
+    with monkeypatch.context() as patch, pytest.raises(TransientError):
+        patch.setattr(os, "link", too_late)
+        await folder.put("a", b"x", NOTHING)
+    await folder.put("a", b"x", NOTHING)
+
+
 async def test_appends_at_one_position_at_once(tmp_path: Path) -> None:
     """Of many, exactly one is stored."""
     start = await LocalSegment(tmp_path / "a", fsync=False).append(b"start", NOTHING)
@@ -109,6 +141,27 @@ async def test_appends_at_one_position_at_once(tmp_path: Path) -> None:
     results = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(result, PreconditionFailedError) for result in results) == 19
     assert (tmp_path / "a").stat().st_size == 7
+
+
+async def test_what_disappears_while_it_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hides nothing else, nor does a link that leads nowhere or in circles."""
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
+    scandir = os.scandir
+
+    @contextlib.contextmanager
+    def delayed(path: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+        with scandir(path) as found:
+            items = sorted(found, key=lambda item: item.name)
+        (tmp_path / "b").unlink()
+        yield iter(items)
+
+    monkeypatch.setattr(os, "scandir", delayed)
+    assert [entry.name for entry in await LocalFolder(tmp_path).entries()] == ["a", "c"]
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert [entry.name for entry in await LocalFolder(tmp_path).open()] == ["a", "c"]
 
 
 async def test_folders_are_no_segments(tmp_path: Path) -> None:
