@@ -10,6 +10,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -21,8 +22,17 @@ _T = TypeVar("_T")
 
 _REFRESH_BEFORE = timedelta(minutes=4)
 
-# What the last answer in this task said beside its content: gcsfs keeps the headers of an error to itself.
-_headers: ContextVar[Mapping[str, str]] = ContextVar("_headers")
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+_NO_ANSWER = _Answer()
+
+# What the last answer in this task said beside its content: gcsfs keeps the headers of an error to itself, and tells some statuses wrong.
+_answer: ContextVar[_Answer] = ContextVar("_answer", default=_NO_ANSWER)
 
 
 class GCSClient:
@@ -59,7 +69,7 @@ class GCSClient:
         import aiohttp
 
         watch = aiohttp.TraceConfig()
-        watch.on_request_end.append(_note_headers)
+        watch.on_request_end.append(_note_answer)
         options = {"requests_timeout": aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=20), "project": "", **self._options}
         session = {"trace_configs": [], **options.get("session_kwargs", {})}
         options["session_kwargs"] = {**session, "trace_configs": [*session["trace_configs"], watch]}
@@ -82,11 +92,11 @@ class GCSClient:
         """Send one request and return what is parsed from the answer. ``sent`` and ``of_object``: see ``gcs_errors.translated``."""
         with self._mapped(where, sent=sent, of_object=of_object):
             try:
-                _headers.set({})
+                _answer.set(_NO_ANSWER)
                 await self._refresh_early()
-                _status, _answer, _info, content = await self._send(self._fs, method, path, *args, **kwargs)
+                _status, _headers, _info, content = await self._send(self._fs, method, path, *args, **kwargs)
             except Exception as error:
-                if status_of(error) == 401 and await self._renew(where):
+                if status_of(error, self.status()) == 401 and await self._renew(where):
                     raise TransientError(f"{where}: the token was refused and is renewed: {error}") from error
                 raise
             self._renewed = False
@@ -94,7 +104,11 @@ class GCSClient:
 
     def date(self) -> str | None:
         """Return the ``Date`` header of this task's last answer."""
-        return _headers.get({}).get("Date")
+        return _answer.get().headers.get("Date")
+
+    def status(self) -> int | None:
+        """Return the status of this task's last request, None if no answer came."""
+        return _answer.get().status
 
     async def disconnect(self) -> None:
         """Close the session; calling it again does nothing."""
@@ -114,6 +128,7 @@ class GCSClient:
         credentials = self._fs.credentials.credentials
         if credentials is None or self._renewed:
             return False
+        _answer.set(_NO_ANSWER)  # what follows is asked of the token server
         with self._mapped(where, sent=False):
             await asyncio.to_thread(_refresh, credentials)
         self._renewed = True
@@ -127,12 +142,13 @@ class GCSClient:
         except (StorageError, asyncio.CancelledError):
             raise
         except Exception as error:  # the border: whatever a client library raises becomes one of ours, with its cause
-            wait = wait_asked(_headers.get({}).get("Retry-After"))
-            raise translated(error, where, self._bucket, sent=sent, of_object=of_object, wait=wait) from error
+            answer = _answer.get()
+            wait = wait_asked(answer.headers.get("Retry-After"))
+            raise translated(error, where, self._bucket, sent=sent, of_object=of_object, wait=wait, answered=answer.status) from error
 
 
-async def _note_headers(_session: Any, _context: Any, answered: Any) -> None:
-    _headers.set(answered.response.headers)
+async def _note_answer(_session: Any, _context: Any, answered: Any) -> None:
+    _answer.set(_Answer(answered.response.status, answered.response.headers))
 
 
 def _refresh(credentials: Any) -> None:

@@ -15,15 +15,20 @@ from asyncsummary_storage.errors import (
     UnsupportedError,
 )
 
+_UNKNOWN = {408, 499}
+"""Statuses that say nothing of what became of a request: it took too long, or was cut off."""
 
-def translated(error: Exception, where: str, bucket: str, *, sent: bool, of_object: bool, wait: float | None = None) -> StorageError:
+
+def translated(
+    error: Exception, where: str, bucket: str, *, sent: bool, of_object: bool, wait: float | None = None, answered: int | None = None
+) -> StorageError:
     """Return our error for whatever a client library raised.
 
     ``sent``: the request may have had an effect. ``of_object``: it asks for an object, so that is what a 404 misses; uploads and
-    listings find everything but the bucket by themselves. ``wait``: the seconds that the answer asked for.
+    listings find everything but the bucket by themselves. ``wait``: the seconds that the answer asked for. ``answered``: its status.
     """
     said = f"{where}: {type(error).__name__}: {error}"
-    status = status_of(error)
+    status = status_of(error, answered)
     if status == 412:
         return PreconditionFailedError(f"{where}: the object's generation is another")
     if status == 404:
@@ -38,7 +43,7 @@ def translated(error: Exception, where: str, bucket: str, *, sent: bool, of_obje
         return denied(said, bucket)
     if status in {405, 501}:
         return UnsupportedError(said)
-    if status is not None and 400 <= status < 500 and status != 408:
+    if status is not None and 400 <= status < 500 and status not in _UNKNOWN:
         return PermanentError(said)
     if status == 503 or not sent or _never_connected(error):
         return TransientError(said, wait)
@@ -53,8 +58,13 @@ def denied(said: str, bucket: str) -> AccessDeniedError:
     )
 
 
-def status_of(error: Exception) -> int | None:
-    """Return the HTTP status that gcsfs turned into various exceptions."""
+def status_of(error: Exception, answered: int | None = None) -> int | None:
+    """Return the HTTP status that gcsfs turned into various exceptions; what was ``answered`` is better known, if it is an error's.
+
+    gcsfs makes a "Bad Request" of any status whose text has the word "invalid" in it, as names of objects may have.
+    """
+    if answered is not None and answered >= 400:
+        return answered
     if isinstance(error, FileNotFoundError):
         return 404
     if isinstance(error, FileExistsError):

@@ -21,7 +21,7 @@ from asyncsummary_storage.http_times import time_there
 from asyncsummary_storage.position import NOTHING, Position
 from asyncsummary_storage.protocols import Entry, Growth, Terms
 from asyncsummary_storage.s3_client import S3Client
-from asyncsummary_storage.s3_errors import code_of
+from asyncsummary_storage.s3_errors import code_of, is_beyond_the_end
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,12 @@ class S3Store:
         return Position(answer["ContentLength"], answer["ETag"])
 
     async def get(self, key: str, start: int, stop: int) -> bytes:
-        answer = await self._client.call("get_object", self._url(key), sent=False, Key=key, Range=f"bytes={start}-{stop - 1}")
+        try:
+            answer = await self._client.call("get_object", self._url(key), sent=False, Key=key, Range=f"bytes={start}-{stop - 1}")
+        except PermanentError as error:
+            if is_beyond_the_end(error.__cause__):
+                return b""
+            raise
         with self._client.mapped(self._url(key), sent=False):
             async with answer["Body"] as body:
                 content: bytes = await body.read()

@@ -82,6 +82,11 @@ def code_of(error: BaseException) -> str | None:
     return None if code is None else str(code)
 
 
+def is_beyond_the_end(error: BaseException | None) -> bool:
+    """Return whether a range was refused since the object ends before it."""
+    return error is not None and _status(error) == 416
+
+
 def _status(error: BaseException) -> int | None:
     status = _metadata(error).get("HTTPStatusCode")
     return status if isinstance(status, int) else None

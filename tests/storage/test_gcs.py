@@ -9,7 +9,9 @@ from asyncsummary_storage import (
     AccessDeniedError,
     ContainerMissingError,
     OutcomeUnknownError,
+    PermanentError,
     PreconditionFailedError,
+    StorageError,
     ThrottledError,
     TransientError,
     open_folder,
@@ -124,6 +126,21 @@ async def test_the_emulator_variable(gcs_emulator: GCSEmulator, monkeypatch: pyt
     assert await segment.read(0, 100) == b"one two"
     assert [entry.name for entry in await folder.entries()] == ["a"]
     await folder.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, ThrottledError), (503, TransientError), (500, OutcomeUnknownError), (400, PermanentError)]
+)
+async def test_the_word_invalid(status: int, kind: type[StorageError]) -> None:
+    """In an answer's text, where names of objects are, says nothing of what the answer means."""
+    async with GCSFake(buckets={"bucket": {}}) as server:
+        folder = open_folder("gs://bucket/invalid-labels", server.options())
+        await folder.open()
+        server.strikes.then("upload", Strike(How.ANSWER, status, "bucket/invalid-labels/a was written to too often"))
+        with pytest.raises(StorageError) as caught:
+            await folder.segment("a").append(b"x", NOTHING)
+        assert type(caught.value) is kind
+        await folder.close()
 
 
 async def test_a_conflict_is_tried_again() -> None:
