@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import importlib
 import inspect
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from typing import Any, TypeVar
 from asyncsummary_storage.errors import StorageError, TransientError, UnsupportedError
 from asyncsummary_storage.gcs_errors import denied, status_of, translated
 from asyncsummary_storage.http_times import wait_asked
+
+logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -48,6 +51,7 @@ class GCSClient:
             self._options["token"] = "anon"
         self._renewed = False
         self._fs: Any = None
+        self._refresh: Any = None
         self._send: Any = None
 
     @property
@@ -75,6 +79,8 @@ class GCSClient:
         options["session_kwargs"] = {**session, "trace_configs": [*session["trace_configs"], watch]}
         # Looking for credentials may ask Google's metadata server and block, so this runs in a thread.
         fs = core.GCSFileSystem(asynchronous=True, skip_instance_cache=True, **options)
+        # gcsfs would renew the token by itself, on the event loop, by a blocking request, and give up a token that still holds.
+        self._refresh, fs.credentials.maybe_refresh = fs.credentials.maybe_refresh, lambda *_: None
         self._send = inspect.unwrap(core.GCSFileSystem._request)  # gcsfs' method without its decorator, which retries for 33 s
         return fs
 
@@ -117,11 +123,16 @@ class GCSClient:
             await fs._session.close()
 
     async def _refresh_early(self) -> None:
-        """Renew a token that is about to run out, in a thread: gcsfs would do it on the event loop, by a blocking request."""
+        """Get a token where there is none yet, and renew one that is about to run out. If that fails, the old one is used to its end."""
         credentials = self._fs.credentials.credentials
-        expiry = getattr(credentials, "expiry", None)
-        if expiry is not None and expiry - datetime.now(UTC).replace(tzinfo=None) < _REFRESH_BEFORE:
-            await asyncio.to_thread(self._fs.credentials.maybe_refresh, int(_REFRESH_BEFORE.total_seconds()))
+        if credentials is None or _holds(credentials, _REFRESH_BEFORE):
+            return
+        try:
+            await asyncio.to_thread(self._refresh, int(_REFRESH_BEFORE.total_seconds()))
+        except Exception as error:
+            if not _holds(credentials, timedelta()):
+                raise
+            logger.debug("gs://%s: the token is not renewed yet: %s", self._bucket, error)
 
     async def _renew(self, where: str) -> bool:
         """Get a new token although ours should hold: it may be revoked. False: there is none to get, or a new one was refused, too."""
@@ -149,6 +160,13 @@ class GCSClient:
 
 async def _note_answer(_session: Any, _context: Any, answered: Any) -> None:
     _answer.set(_Answer(answered.response.status, answered.response.headers))
+
+
+def _holds(credentials: Any, longer_than: timedelta) -> bool:
+    """Return whether there is a token that is good for some time yet; google-auth takes the last minutes for none."""
+    if credentials.expiry is None:
+        return bool(credentials.valid)
+    return credentials.token is not None and credentials.expiry.replace(tzinfo=UTC) - datetime.now(UTC) > longer_than
 
 
 def _refresh(credentials: Any) -> None:

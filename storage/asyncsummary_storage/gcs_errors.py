@@ -39,7 +39,10 @@ def translated(
         return ThrottledError(said, wait)
     if status == 409:
         return TransientError(said, wait)  # another request about the same object was being carried out
-    if status in {401, 403} or _is_credentials_problem(error):
+    credentials_problems = _credentials_problems(error)
+    if any(map(_is_passing, credentials_problems)):
+        return TransientError(said, wait)
+    if status in {401, 403} or credentials_problems:
         return denied(said, bucket)
     if status in {405, 501}:
         return UnsupportedError(said)
@@ -77,9 +80,18 @@ def status_of(error: Exception, answered: int | None = None) -> int | None:
     return int(code) if isinstance(code, int | str) and str(code).isdigit() else None
 
 
-def _is_credentials_problem(error: Exception) -> bool:
-    auth = sys.modules["google.auth.exceptions"]
-    return isinstance(error, auth.GoogleAuthError) and not isinstance(error, auth.TransportError)
+def _credentials_problems(error: BaseException) -> list[BaseException]:
+    """Return what google-auth raised; it wraps its errors, and gcsfs those again."""
+    links, link = [], error.__cause__
+    while link is not None:
+        links.append(link)
+        link = link.__cause__
+    return [link for link in (error, *links) if isinstance(link, sys.modules["google.auth.exceptions"].GoogleAuthError)]
+
+
+def _is_passing(problem: BaseException) -> bool:
+    """Return whether it is the server of tokens that is away, or asks to be asked again."""
+    return isinstance(problem, sys.modules["google.auth.exceptions"].TransportError) or getattr(problem, "retryable", False)
 
 
 def _never_connected(error: Exception) -> bool:
