@@ -31,6 +31,7 @@ from asyncsummary_storage.protocols import Entry, Growth, Terms
 _count = itertools.count()
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
@@ -180,21 +181,29 @@ class LocalFolder:
         with _mapped(path), _held(path, replacing):
             _make_folder_of(path)
             try:
-                with open(fresh, "xb") as file:
-                    file.write(data)
-                    file.flush()
-                    if self._fsync:
-                        os.fsync(file.fileno())
-                    position = _position(file.fileno())
+                position = self._write_new(fresh, data)
                 if replacing.exists:
                     fresh.replace(path)
-                else:
-                    os.link(fresh, path)  # unlike a renaming, this fails where the name is taken
+                elif not _linked(fresh, path):
+                    position = self._write_new(path, data)
             except FileExistsError as error:
                 raise PreconditionFailedError(f"{path}: exists already") from error
             finally:
                 fresh.unlink(missing_ok=True)
         return position
+
+    def _write_new(self, path: Path, data: bytes) -> Position:
+        """Write a file that is not there yet, all of it or nothing."""
+        with open(path, "xb") as file:
+            try:
+                file.write(data)
+                file.flush()
+                if self._fsync:
+                    os.fsync(file.fileno())
+                return _position(file.fileno())
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
 
     async def sweep(self, older_than_seconds: float, *, also_of: str | None = None) -> int:
         """Appends leave nothing behind here."""
@@ -260,6 +269,17 @@ def _make_folder_of(path: Path) -> None:
         if os.path.exists(named) and not os.path.isdir(named):
             raise NotAFolderError(f"{named}: a file is where this folder should be") from error
         raise TransientError(f"{named}: leads nowhere at present; once its disk is there again, writing goes on") from error
+
+
+def _linked(fresh: Path, path: Path) -> bool:
+    """Let a file have a name that is not taken, which a renaming would not look for. Return False where files have one name only."""
+    try:
+        os.link(fresh, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return False  # whoever writes the file in its place shows readers the beginning of it for a moment
+    return True
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

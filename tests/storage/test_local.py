@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import resource
 import shutil
@@ -132,6 +133,52 @@ async def test_a_folder_that_disappears_while_a_file_is_put(tmp_path: Path, monk
         patch.setattr(os, "link", too_late)
         await folder.put("a", b"x", NOTHING)
     await folder.put("a", b"x", NOTHING)
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK])
+@pytest.mark.parametrize("fsync", [False, True])
+async def test_put_where_files_have_one_name_only(code: int, fsync: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on memory cards: a file is stored all the same, never over another, and nothing is left of one that does not fit."""
+
+    def refuse(*paths: Path) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", refuse)
+    folder = LocalFolder(tmp_path, fsync=fsync)
+    with pytest.raises(TransientError, match="free some space"), small_files():
+        await folder.put("a", b"x" * 2000, NOTHING)
+    assert list(tmp_path.iterdir()) == []
+    if fsync:
+        answers = [None, OSError(errno.ENOSPC, "No space left on device")]
+
+        def full(descriptor: int) -> None:
+            if answer := answers.pop(0):
+                raise answer
+
+        with monkeypatch.context() as patch, pytest.raises(TransientError, match="free some space"):
+            patch.setattr(os, "fsync", full)
+            await folder.put("a", b"one", NOTHING)
+        assert answers == []
+        assert list(tmp_path.iterdir()) == []
+    end = await folder.put("a", b"one", NOTHING)
+    assert end == await folder.segment("a").probe()
+    with pytest.raises(PreconditionFailedError):
+        await folder.put("a", b"two", NOTHING)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"one"]
+    await folder.put("a", b"three", end)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"three"]
+
+
+async def test_put_where_links_are_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is told, and not done otherwise."""
+
+    def refuse(*paths: Path) -> None:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(AccessDeniedError):
+        await LocalFolder(tmp_path).put("a", b"one", NOTHING)
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_appends_at_one_position_at_once(tmp_path: Path) -> None:
