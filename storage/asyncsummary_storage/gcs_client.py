@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from asyncsummary_storage.errors import StorageError, TransientError, UnsupportedError
+from asyncsummary_storage.errors import PermanentError, StorageError, TransientError, UnsupportedError
 from asyncsummary_storage.gcs_errors import denied, status_of, translated
 from asyncsummary_storage.http_times import wait_asked
 
@@ -63,11 +63,17 @@ class GCSClient:
         """Import gcsfs and find the credentials; no request to the storage is sent."""
         if self._fs is None:
             core = await _import_gcsfs()
+            _answer.set(_NO_ANSWER)
             with self._mapped(f"gs://{self._bucket}", sent=False):
                 try:
-                    self._fs = await asyncio.to_thread(self._make, core)
+                    fs = await asyncio.to_thread(self._make, core)
                 except (KeyError, ValueError, TypeError) as error:  # what a malformed key file leads to, by way of several libraries
                     raise denied(f"gs://{self._bucket}: {type(error).__name__}: {error}", self._bucket) from error
+                try:
+                    await fs._set_session()
+                except (ValueError, TypeError) as error:
+                    raise PermanentError(f"gs://{self._bucket}: storage_options: session_kwargs: {error}") from error
+                self._fs = fs
 
     def _make(self, core: Any) -> Any:
         import aiohttp

@@ -46,7 +46,7 @@ def translated(
         return denied(said, bucket)
     if status in {405, 501}:
         return UnsupportedError(said)
-    if status is not None and 400 <= status < 500 and status not in _UNKNOWN:
+    if _is_no_url(error) or (status is not None and 400 <= status < 500 and status not in _UNKNOWN):
         return PermanentError(said)
     if status == 503 or not sent or _never_connected(error):
         return TransientError(said, wait)
@@ -92,6 +92,13 @@ def _credentials_problems(error: BaseException) -> list[BaseException]:
 def _is_passing(problem: BaseException) -> bool:
     """Return whether it is the server of tokens that is away, or asks to be asked again."""
     return isinstance(problem, sys.modules["google.auth.exceptions"].TransportError) or getattr(problem, "retryable", False)
+
+
+def _is_no_url(error: Exception) -> bool:
+    """Return whether the endpoint is none, as without http:// in front; where a server led us is no fault of the endpoint."""
+    aiohttp = sys.modules["aiohttp"]
+    kinds = (aiohttp.InvalidURL, getattr(aiohttp, "NonHttpUrlClientError", aiohttp.InvalidURL))
+    return isinstance(error, kinds) and not isinstance(error, getattr(aiohttp, "RedirectClientError", ()))
 
 
 def _never_connected(error: Exception) -> bool:

@@ -30,6 +30,7 @@ from asyncsummary_storage.protocols import Entry, Growth, Terms
 
 _count = itertools.count()
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NEVER = {errno.ENAMETOOLONG, errno.EISDIR}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -254,6 +255,8 @@ def _mapped(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _DENIED:
             raise AccessDeniedError(f"{path}: {error.strerror}; check the permissions of the file and its folder") from error
+        if error.errno in _NEVER:
+            raise PermanentError(f"{path}: {error.strerror}") from error
         if error.errno in _FULL:
             raise TransientError(f"{path}: {error.strerror}; free some space and writing goes on") from error
         raise TransientError(f"{path}: {error}") from error

@@ -1,6 +1,7 @@
 """GCS by gcsfs, against our fake: lost requests and replies, and what users get for their mistakes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,6 +102,29 @@ async def test_bad_credentials(tmp_path: Path) -> None:
     with pytest.raises(AccessDeniedError, match="GOOGLE_APPLICATION_CREDENTIALS"):
         await folder.open()
     await folder.close()
+
+
+@pytest.mark.parametrize(
+    "options", [{"session_kwargs": {"bogus": 1}}, {"endpoint_url": "localhost:9000"}, {"endpoint_url": "localhost"}], ids=str
+)
+async def test_options_that_can_never_work(options: dict[str, Any]) -> None:
+    """Are not tried again and again."""
+    folder = open_folder(URL, {"token": "anon", **options})
+    for _ in range(2):
+        with pytest.raises(PermanentError):
+            await folder.open()
+    await folder.close()
+
+
+async def test_a_redirect_to_nowhere() -> None:
+    """Is no fault of the options, but that of a server on the way."""
+    async with GCSFake(buckets={"bucket": {}}) as server:
+        folder = open_folder(URL, server.options())
+        server.strikes.then("list", Strike(How.ANSWER, 302, "elsewhere", {"Location": "nothing://here"}))
+        with pytest.raises(TransientError):
+            await folder.open()
+        await folder.open()
+        await folder.close()
 
 
 async def test_long_listings() -> None:

@@ -7,7 +7,7 @@ import os
 import resource
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,8 @@ from asyncsummary_storage import (
     AccessDeniedError,
     LocalFolder,
     NotAFolderError,
+    PermanentError,
+    Position,
     PreconditionFailedError,
     StorageError,
     TransientError,
@@ -73,6 +75,23 @@ async def test_a_system_error_of_permission_is_ours(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(os, "pwrite", refuse)
     with pytest.raises(AccessDeniedError, match="permissions"):
         await LocalSegment(tmp_path / "a", fsync=False).append(b"x", NOTHING)
+
+
+async def test_names_that_never_will_do(tmp_path: Path) -> None:
+    """Of what is too long, and of a folder."""
+    (tmp_path / "folder").mkdir()
+    folder, long = LocalFolder(tmp_path), "x" * 300
+    calls: list[Callable[[], Awaitable[object]]] = [
+        LocalFolder(tmp_path / long).open,
+        lambda: folder.segment(long).append(b"x", NOTHING),
+        lambda: folder.put(long, b"x", NOTHING),
+        folder.segment(long).probe,
+        lambda: folder.segment("folder").append(b"x", Position(1, "a")),
+        lambda: folder.segment("folder").read(0, 1),
+    ]
+    for call in calls:
+        with pytest.raises(PermanentError, match=r"too long|directory"):
+            await call()
 
 
 async def test_a_deleted_file_is_noticed(tmp_path: Path) -> None:

@@ -85,6 +85,17 @@ async def test_an_answer_that_makes_no_sense(server: S3Fake) -> None:
     await folder.close()
 
 
+async def test_an_answer_without_a_code(server: S3Fake) -> None:
+    """To HEAD, which has no body, 400 is what is made of expired credentials, and worth another try with new ones."""
+    folder = folder_on(server)
+    segment, end = await begun(folder)
+    server.strikes.then("HeadObject", Strike(How.ANSWER, 400))
+    with pytest.raises(TransientError):
+        await segment.probe()
+    assert end == await segment.probe()
+    await folder.close()
+
+
 async def test_a_damaged_transfer(server: S3Fake) -> None:
     """Bytes that changed on their way are refused by their checksum, and can be sent again."""
     folder = folder_on(server)
