@@ -28,6 +28,7 @@ from asyncsummary_storage.errors import (
 from asyncsummary_storage.position import NOTHING, Position
 from asyncsummary_storage.protocols import Entry, Growth, Terms
 
+_LONGEST_WAIT = 0.2  # seconds; a call that is only slow has ended until then, or is waited for by whoever tries again
 _count = itertools.count()
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NEVER = {errno.ENAMETOOLONG, errno.EISDIR}
@@ -75,8 +76,18 @@ class LocalSegment:
     async def cut(self, at: Position, size: int) -> Position:
         return await asyncio.to_thread(self._cut, at, size)
 
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other calls away. One that hangs takes up its own thread, and not all others by calls that wait for it."""
+        if not self._lock.acquire(timeout=_LONGEST_WAIT):
+            raise TransientError(f"{self._path}: an earlier call has not ended")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def _append(self, data: bytes, at: Position) -> Position:
-        with self._lock, _mapped(self._path), self._opened(at, create=not at.exists) as descriptor:
+        with self._alone(), _mapped(self._path), self._opened(at, create=not at.exists) as descriptor:
             try:
                 _write_all(descriptor, data, at.offset)
                 if self._fsync:
@@ -96,7 +107,7 @@ class LocalSegment:
             raise OutcomeUnknownError(f"{self._path}: a write failed ({cause}) and could not be taken back ({error})") from cause
 
     def _probe(self) -> Position:
-        with self._lock, _mapped(self._path):
+        with self._alone(), _mapped(self._path):
             try:
                 status = self._path.stat()
             except FileNotFoundError:
@@ -104,7 +115,7 @@ class LocalSegment:
             return Position(status.st_size, _version(status))
 
     def _cut(self, at: Position, size: int) -> Position:
-        with self._lock, _mapped(self._path), self._opened(at, create=False) as descriptor:
+        with self._alone(), _mapped(self._path), self._opened(at, create=False) as descriptor:
             os.ftruncate(descriptor, size)
             if self._fsync:
                 os.fsync(descriptor)

@@ -7,8 +7,10 @@ import os
 import resource
 import shutil
 import signal
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,7 @@ from asyncsummary_storage import (
     PreconditionFailedError,
     StorageError,
     TransientError,
+    local,
 )
 from asyncsummary_storage.local import LocalSegment
 
@@ -92,6 +95,59 @@ async def test_names_that_never_will_do(tmp_path: Path) -> None:
     for call in calls:
         with pytest.raises(PermanentError, match=r"too long|directory"):
             await call()
+
+
+async def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes up one thread, not all that the event loop has; what was given up ends when the disk is back, and is seen from then on."""
+    segment = LocalSegment(tmp_path / "a", fsync=False)
+    end = await segment.append(b"one ", NOTHING)
+    begun, back, pwrite = threading.Event(), threading.Event(), os.pwrite
+
+    def hang(*arguments: Any) -> int:
+        begun.set()
+        back.wait()
+        return pwrite(*arguments)
+
+    monkeypatch.setattr(os, "pwrite", hang)
+    monkeypatch.setattr(local, "_LONGEST_WAIT", 0.01)
+    append = asyncio.create_task(segment.append(b"two ", end))
+    try:
+        assert await asyncio.to_thread(begun.wait, 10.0)
+        append.cancel()
+        async with asyncio.timeout(10.0):
+            calls = (segment.append(b"two ", end), segment.cut(end, 2), *(segment.probe() for _ in range(50)))
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {TransientError}
+        assert "has not ended" in str(answers[0])
+    finally:
+        back.set()
+    while isinstance(found := (await asyncio.gather(segment.probe(), return_exceptions=True))[0], TransientError):
+        pass
+    assert isinstance(found, Position)
+    assert found.offset == 8
+    await segment.append(b"three", found)
+    assert (tmp_path / "a").read_bytes() == b"one two three"
+
+
+async def test_a_call_that_is_given_up_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is waited for by the next one, if it does not take long."""
+    segment = LocalSegment(tmp_path / "a", fsync=False)
+    begun, back, pwrite = threading.Event(), threading.Event(), os.pwrite
+
+    def slow(*arguments: Any) -> int:
+        begun.set()
+        back.wait()
+        return pwrite(*arguments)
+
+    monkeypatch.setattr(os, "pwrite", slow)
+    monkeypatch.setattr(local, "_LONGEST_WAIT", 10.0)
+    append = asyncio.create_task(segment.append(b"one ", NOTHING))
+    assert await asyncio.to_thread(begun.wait, 10.0)
+    append.cancel()
+    probe = asyncio.create_task(segment.probe())
+    await asyncio.sleep(0)
+    back.set()
+    assert (await probe).offset == 4
 
 
 async def test_a_deleted_file_is_noticed(tmp_path: Path) -> None:
