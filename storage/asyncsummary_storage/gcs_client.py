@@ -51,7 +51,7 @@ class GCSClient:
             self._options["token"] = "anon"
         self._renewed = False
         self._fs: Any = None
-        self._refresh: Any = None
+        self._refreshing = asyncio.Lock()
         self._send: Any = None
 
     @property
@@ -86,7 +86,7 @@ class GCSClient:
         # Looking for credentials may ask Google's metadata server and block, so this runs in a thread.
         fs = core.GCSFileSystem(asynchronous=True, skip_instance_cache=True, **options)
         # gcsfs would renew the token by itself, on the event loop, by a blocking request, and give up a token that still holds.
-        self._refresh, fs.credentials.maybe_refresh = fs.credentials.maybe_refresh, lambda *_: None
+        fs.credentials.maybe_refresh = lambda *_: None
         self._send = inspect.unwrap(core.GCSFileSystem._request)  # gcsfs' method without its decorator, which retries for 33 s
         return fs
 
@@ -134,7 +134,9 @@ class GCSClient:
         if credentials is None or _holds(credentials, _REFRESH_BEFORE):
             return
         try:
-            await asyncio.to_thread(self._refresh, int(_REFRESH_BEFORE.total_seconds()))
+            async with self._refreshing:
+                if not _holds(credentials, _REFRESH_BEFORE):  # still, after another task's turn
+                    await asyncio.to_thread(_refresh, credentials)
         except Exception as error:
             if not _holds(credentials, timedelta()):
                 raise
