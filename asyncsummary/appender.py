@@ -277,7 +277,7 @@ class Appender:
             try:
                 return await call()
             except (StorageError, TimeoutError) as error:
-                wait = self._retry.wait(attempt, random.random())
+                wait = max(self._retry.wait(attempt, random.random()), getattr(error, "retry_after", None) or 0.0)
                 retriable = not isinstance(error, StorageError) or error.retriable or isinstance(error, PreconditionFailedError)
                 deadline = (begun if self._hurried_at is None else self._hurried_at) + self._retry.window_seconds
                 if not retriable or loop.time() + wait > deadline:

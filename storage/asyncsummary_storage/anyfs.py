@@ -80,13 +80,16 @@ class FsspecStore:
         return Position(int(info["size"]), _version(info))
 
     async def get(self, key: str, start: int, stop: int) -> bytes:
+        return await self.run(self._get, key, start, stop)
+
+    def _get(self, key: str, start: int, stop: int) -> bytes:
         try:
-            return bytes(await self.run(lambda: self._fs.cat_file(self._path(key), start=start, end=stop)))
+            return bytes(self._fs.cat_file(self._path(key), start=start, end=stop))
         except FileNotFoundError as error:
             raise SegmentMissingError(f"{self._path(key)}: no such file") from error
 
     async def put(self, key: str, content: bytes, replacing: Position) -> Position:
-        return await self.run(self._put, key, content, replacing)
+        return await self.run(self._in_folder, self._put, key, content, replacing)
 
     def _put(self, key: str, content: bytes, replacing: Position) -> Position:
         self._require(key, replacing)
@@ -94,7 +97,7 @@ class FsspecStore:
         return self._ending(key, len(content))
 
     async def extend(self, key: str, data: bytes, at: Position) -> Position:
-        return await self.run(self._append, key, data, at)
+        return await self.run(self._in_folder, self._append, key, data, at)
 
     def _append(self, key: str, data: bytes, at: Position) -> Position:
         """Append by the filesystem's own mode "ab"."""
@@ -130,6 +133,14 @@ class FsspecStore:
             self._running = running
             await asyncio.wait([running])
             return running.result()
+
+    def _in_folder(self, write: Callable[[str, bytes, Position], Position], key: str, data: bytes, at: Position) -> Position:
+        """Write, and once more with the folder made anew if it is missing: somebody may have cleaned up since it was opened."""
+        try:
+            return write(key, data, at)
+        except FileNotFoundError:
+            self._fs.makedirs(self._root, exist_ok=True)
+            return write(key, data, at)
 
     def _path(self, key: str) -> str:
         return f"{self._root.rstrip('/')}/{key}"
@@ -172,7 +183,7 @@ def _version(info: Mapping[str, Any]) -> str:
 def _mapped(where: str) -> Iterator[None]:
     try:
         yield
-    except (StorageError, FileNotFoundError, asyncio.CancelledError):
+    except (StorageError, asyncio.CancelledError):
         raise
     except ImportError as error:
         raise UnsupportedError(f"{where}: {error}") from error
@@ -180,7 +191,7 @@ def _mapped(where: str) -> Iterator[None]:
         raise UnsupportedError(f"{where}: this filesystem cannot be written to, so no summaries can go there") from error
     except PermissionError as error:
         raise AccessDeniedError(f"{where}: {error}") from error
-    except ConnectionRefusedError as error:
+    except (ConnectionRefusedError, FileNotFoundError) as error:  # what is missing may be mounted again
         raise TransientError(f"{where}: {error}") from error
     except Exception as error:  # the border: each filesystem has errors of its own, and what they mean is not known here
         raise OutcomeUnknownError(f"{where}: {type(error).__name__}: {error}") from error

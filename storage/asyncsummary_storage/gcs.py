@@ -81,7 +81,12 @@ class GCSStore:
 
     async def get(self, key: str, start: int, stop: int) -> bytes:
         query: dict[str, Any] = {"alt": "media", "headers": {"Range": f"bytes={start}-{stop - 1}"}}
-        return await self._client.call(bytes, "GET", "b/{}/o/{}", self._bucket, key, where=self._url(key), of_object=True, **query)
+        try:
+            return await self._client.call(bytes, "GET", "b/{}/o/{}", self._bucket, key, where=self._url(key), of_object=True, **query)
+        except PermanentError:
+            if self._client.status() == 416:  # the object ends before
+                return b""
+            raise
 
     async def put(self, key: str, content: bytes, replacing: Position) -> Position:
         return await self._upload(key, content, sent=True, ifGenerationMatch=replacing.version if replacing.exists else "0")

@@ -8,21 +8,34 @@ import asyncio
 import contextlib
 import importlib
 import inspect
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from asyncsummary_storage.errors import StorageError, TransientError, UnsupportedError
+from asyncsummary_storage.errors import PermanentError, StorageError, TransientError, UnsupportedError
 from asyncsummary_storage.gcs_errors import denied, status_of, translated
 from asyncsummary_storage.http_times import wait_asked
+
+logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
 _REFRESH_BEFORE = timedelta(minutes=4)
 
-# What the last answer in this task said beside its content: gcsfs keeps the headers of an error to itself.
-_headers: ContextVar[Mapping[str, str]] = ContextVar("_headers")
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+_NO_ANSWER = _Answer()
+
+# What the last answer in this task said beside its content: gcsfs keeps the headers of an error to itself, and tells some statuses wrong.
+_answer: ContextVar[_Answer] = ContextVar("_answer", default=_NO_ANSWER)
 
 
 class GCSClient:
@@ -38,6 +51,7 @@ class GCSClient:
             self._options["token"] = "anon"
         self._renewed = False
         self._fs: Any = None
+        self._refreshing = asyncio.Lock()
         self._send: Any = None
 
     @property
@@ -49,22 +63,30 @@ class GCSClient:
         """Import gcsfs and find the credentials; no request to the storage is sent."""
         if self._fs is None:
             core = await _import_gcsfs()
+            _answer.set(_NO_ANSWER)
             with self._mapped(f"gs://{self._bucket}", sent=False):
                 try:
-                    self._fs = await asyncio.to_thread(self._make, core)
+                    fs = await asyncio.to_thread(self._make, core)
                 except (KeyError, ValueError, TypeError) as error:  # what a malformed key file leads to, by way of several libraries
                     raise denied(f"gs://{self._bucket}: {type(error).__name__}: {error}", self._bucket) from error
+                try:
+                    await fs._set_session()
+                except (ValueError, TypeError) as error:
+                    raise PermanentError(f"gs://{self._bucket}: storage_options: session_kwargs: {error}") from error
+                self._fs = fs
 
     def _make(self, core: Any) -> Any:
         import aiohttp
 
         watch = aiohttp.TraceConfig()
-        watch.on_request_end.append(_note_headers)
+        watch.on_request_end.append(_note_answer)
         options = {"requests_timeout": aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=20), "project": "", **self._options}
         session = {"trace_configs": [], **options.get("session_kwargs", {})}
         options["session_kwargs"] = {**session, "trace_configs": [*session["trace_configs"], watch]}
         # Looking for credentials may ask Google's metadata server and block, so this runs in a thread.
         fs = core.GCSFileSystem(asynchronous=True, skip_instance_cache=True, **options)
+        # gcsfs would renew the token by itself, on the event loop, by a blocking request, and give up a token that still holds.
+        fs.credentials.maybe_refresh = lambda *_: None
         self._send = inspect.unwrap(core.GCSFileSystem._request)  # gcsfs' method without its decorator, which retries for 33 s
         return fs
 
@@ -82,11 +104,11 @@ class GCSClient:
         """Send one request and return what is parsed from the answer. ``sent`` and ``of_object``: see ``gcs_errors.translated``."""
         with self._mapped(where, sent=sent, of_object=of_object):
             try:
-                _headers.set({})
+                _answer.set(_NO_ANSWER)
                 await self._refresh_early()
-                _status, _answer, _info, content = await self._send(self._fs, method, path, *args, **kwargs)
+                _status, _headers, _info, content = await self._send(self._fs, method, path, *args, **kwargs)
             except Exception as error:
-                if status_of(error) == 401 and await self._renew(where):
+                if status_of(error, self.status()) == 401 and await self._renew(where):
                     raise TransientError(f"{where}: the token was refused and is renewed: {error}") from error
                 raise
             self._renewed = False
@@ -94,7 +116,11 @@ class GCSClient:
 
     def date(self) -> str | None:
         """Return the ``Date`` header of this task's last answer."""
-        return _headers.get({}).get("Date")
+        return _answer.get().headers.get("Date")
+
+    def status(self) -> int | None:
+        """Return the status of this task's last request, None if no answer came."""
+        return _answer.get().status
 
     async def disconnect(self) -> None:
         """Close the session; calling it again does nothing."""
@@ -103,17 +129,25 @@ class GCSClient:
             await fs._session.close()
 
     async def _refresh_early(self) -> None:
-        """Renew a token that is about to run out, in a thread: gcsfs would do it on the event loop, by a blocking request."""
+        """Get a token where there is none yet, and renew one that is about to run out. If that fails, the old one is used to its end."""
         credentials = self._fs.credentials.credentials
-        expiry = getattr(credentials, "expiry", None)
-        if expiry is not None and expiry - datetime.now(UTC).replace(tzinfo=None) < _REFRESH_BEFORE:
-            await asyncio.to_thread(self._fs.credentials.maybe_refresh, int(_REFRESH_BEFORE.total_seconds()))
+        if credentials is None or _holds(credentials, _REFRESH_BEFORE):
+            return
+        try:
+            async with self._refreshing:
+                if not _holds(credentials, _REFRESH_BEFORE):  # still, after another task's turn
+                    await asyncio.to_thread(_refresh, credentials)
+        except Exception as error:
+            if not _holds(credentials, timedelta()):
+                raise
+            logger.debug("gs://%s: the token is not renewed yet: %s", self._bucket, error)
 
     async def _renew(self, where: str) -> bool:
         """Get a new token although ours should hold: it may be revoked. False: there is none to get, or a new one was refused, too."""
         credentials = self._fs.credentials.credentials
         if credentials is None or self._renewed:
             return False
+        _answer.set(_NO_ANSWER)  # what follows is asked of the token server
         with self._mapped(where, sent=False):
             await asyncio.to_thread(_refresh, credentials)
         self._renewed = True
@@ -127,12 +161,20 @@ class GCSClient:
         except (StorageError, asyncio.CancelledError):
             raise
         except Exception as error:  # the border: whatever a client library raises becomes one of ours, with its cause
-            wait = wait_asked(_headers.get({}).get("Retry-After"))
-            raise translated(error, where, self._bucket, sent=sent, of_object=of_object, wait=wait) from error
+            answer = _answer.get()
+            wait = wait_asked(answer.headers.get("Retry-After"))
+            raise translated(error, where, self._bucket, sent=sent, of_object=of_object, wait=wait, answered=answer.status) from error
 
 
-async def _note_headers(_session: Any, _context: Any, answered: Any) -> None:
-    _headers.set(answered.response.headers)
+async def _note_answer(_session: Any, _context: Any, answered: Any) -> None:
+    _answer.set(_Answer(answered.response.status, answered.response.headers))
+
+
+def _holds(credentials: Any, longer_than: timedelta) -> bool:
+    """Return whether there is a token that is good for some time yet; google-auth takes the last minutes for none."""
+    if credentials.expiry is None:
+        return bool(credentials.valid)
+    return credentials.token is not None and credentials.expiry.replace(tzinfo=UTC) - datetime.now(UTC) > longer_than
 
 
 def _refresh(credentials: Any) -> None:

@@ -28,9 +28,12 @@ from asyncsummary_storage.errors import (
 from asyncsummary_storage.position import NOTHING, Position
 from asyncsummary_storage.protocols import Entry, Growth, Terms
 
+_LONGEST_WAIT = 0.2  # seconds; a call that is only slow has ended until then, or is waited for by whoever tries again
 _count = itertools.count()
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NEVER = {errno.ENAMETOOLONG, errno.EISDIR}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
@@ -62,19 +65,29 @@ class LocalSegment:
         return await asyncio.to_thread(self._probe)
 
     async def read(self, start: int, stop: int) -> bytes:
-        try:
-            with _mapped(self._path):
+        with _mapped(self._path):
+            try:
                 async with aiofiles.open(self._path, "rb") as file:
                     await file.seek(start)
                     return await file.read(max(0, stop - start))
-        except FileNotFoundError as error:
-            raise SegmentMissingError(f"{self._path}: no such file") from error
+            except FileNotFoundError as error:
+                raise SegmentMissingError(f"{self._path}: no such file") from error
 
     async def cut(self, at: Position, size: int) -> Position:
         return await asyncio.to_thread(self._cut, at, size)
 
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other calls away. One that hangs takes up its own thread, and not all others by calls that wait for it."""
+        if not self._lock.acquire(timeout=_LONGEST_WAIT):
+            raise TransientError(f"{self._path}: an earlier call has not ended")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def _append(self, data: bytes, at: Position) -> Position:
-        with self._lock, _mapped(self._path), self._opened(at, create=not at.exists) as descriptor:
+        with self._alone(), _mapped(self._path), self._opened(at, create=not at.exists) as descriptor:
             try:
                 _write_all(descriptor, data, at.offset)
                 if self._fsync:
@@ -94,7 +107,7 @@ class LocalSegment:
             raise OutcomeUnknownError(f"{self._path}: a write failed ({cause}) and could not be taken back ({error})") from cause
 
     def _probe(self) -> Position:
-        with self._lock, _mapped(self._path):
+        with self._alone(), _mapped(self._path):
             try:
                 status = self._path.stat()
             except FileNotFoundError:
@@ -102,7 +115,7 @@ class LocalSegment:
             return Position(status.st_size, _version(status))
 
     def _cut(self, at: Position, size: int) -> Position:
-        with self._lock, _mapped(self._path), self._opened(at, create=False) as descriptor:
+        with self._alone(), _mapped(self._path), self._opened(at, create=False) as descriptor:
             os.ftruncate(descriptor, size)
             if self._fsync:
                 os.fsync(descriptor)
@@ -113,7 +126,7 @@ class LocalSegment:
         """Open and lock the file, and see that it ends at ``at``."""
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
         if create:
-            self._path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleaned up since the folder was opened
+            _make_folder_of(self._path)
         try:
             descriptor = os.open(self._path, flags, 0o666)
         except FileExistsError as error:
@@ -146,24 +159,26 @@ class LocalFolder:
         return Terms(Growth.IN_PLACE)
 
     async def open(self) -> list[Entry]:
-        try:
-            with _mapped(self._path):
+        with _mapped(self._path):
+            try:
                 await aiofiles.os.makedirs(self._path, exist_ok=True)
-        except FileExistsError as error:
-            raise NotAFolderError(f"{self._path}: a file is where this folder should be") from error
-        except FileNotFoundError as error:
-            raise PermanentError(f"{self._path}: the folder cannot be made") from error
+            except FileExistsError as error:
+                raise NotAFolderError(f"{self._path}: a file is where this folder should be") from error
+            except FileNotFoundError as error:
+                raise PermanentError(f"{self._path}: the folder cannot be made") from error
         return await self.entries()
 
     async def entries(self) -> list[Entry]:
         return await asyncio.to_thread(self._list)
 
     def _list(self) -> list[Entry]:
-        try:
-            with _mapped(self._path), os.scandir(self._path) as found:
-                files = [Entry(item.name, item.stat().st_size) for item in found if item.is_file()]
-        except FileNotFoundError:
-            return []
+        with _mapped(self._path):
+            try:
+                items = os.scandir(self._path)
+            except FileNotFoundError:
+                return []
+            with items as found:
+                files = [entry for entry in map(_entry, found) if entry is not None]
         return sorted(files, key=lambda entry: entry.name)
 
     def segment(self, name: str) -> LocalSegment:
@@ -174,25 +189,33 @@ class LocalFolder:
 
     def _put(self, path: Path, data: bytes, replacing: Position) -> Position:
         """Write a file beside the old one, and let it take its name, so that a reader sees one or the other."""
-        path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleaned up since the folder was opened
         fresh = path.with_name(f".{path.name}.{os.getpid()}.{next(_count)}.new")
         with _mapped(path), _held(path, replacing):
+            _make_folder_of(path)
             try:
-                with open(fresh, "xb") as file:
-                    file.write(data)
-                    file.flush()
-                    if self._fsync:
-                        os.fsync(file.fileno())
-                    position = _position(file.fileno())
+                position = self._write_new(fresh, data)
                 if replacing.exists:
                     fresh.replace(path)
-                else:
-                    os.link(fresh, path)  # unlike a renaming, this fails where the name is taken
+                elif not _linked(fresh, path):
+                    position = self._write_new(path, data)
             except FileExistsError as error:
                 raise PreconditionFailedError(f"{path}: exists already") from error
             finally:
                 fresh.unlink(missing_ok=True)
         return position
+
+    def _write_new(self, path: Path, data: bytes) -> Position:
+        """Write a file that is not there yet, all of it or nothing."""
+        with open(path, "xb") as file:
+            try:
+                file.write(data)
+                file.flush()
+                if self._fsync:
+                    os.fsync(file.fileno())
+                return _position(file.fileno())
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
 
     async def sweep(self, older_than_seconds: float, *, also_of: str | None = None) -> int:
         """Appends leave nothing behind here."""
@@ -200,6 +223,14 @@ class LocalFolder:
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+
+def _entry(item: os.DirEntry[str]) -> Entry | None:
+    """Return a file as an entry; None for anything else, also for what disappears meanwhile, and for a link that leads nowhere."""
+    try:
+        return Entry(item.name, item.stat().st_size) if item.is_file() else None
+    except OSError:
+        return None
 
 
 @contextlib.contextmanager
@@ -225,19 +256,44 @@ def _held(path: Path, at: Position) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _mapped(path: Path) -> Iterator[None]:
-    """Turn the operating system's errors into ours. Missing and existing files are left to the callers, who know what they mean."""
+    """Turn the operating system's errors into ours, but for missing files where the callers know better what that means."""
     try:
         yield
-    except (StorageError, FileNotFoundError, FileExistsError):
+    except StorageError:
         raise
     except NotADirectoryError as error:
         raise NotAFolderError(f"{path}: a file is where one of its folders should be") from error
     except OSError as error:
         if error.errno in _DENIED:
             raise AccessDeniedError(f"{path}: {error.strerror}; check the permissions of the file and its folder") from error
+        if error.errno in _NEVER:
+            raise PermanentError(f"{path}: {error.strerror}") from error
         if error.errno in _FULL:
             raise TransientError(f"{path}: {error.strerror}; free some space and writing goes on") from error
         raise TransientError(f"{path}: {error}") from error
+
+
+def _make_folder_of(path: Path) -> None:
+    """Make the folder of a file: somebody may have cleaned up since it was opened."""
+    folder = path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        named = error.filename or folder
+        if os.path.exists(named) and not os.path.isdir(named):
+            raise NotAFolderError(f"{named}: a file is where this folder should be") from error
+        raise TransientError(f"{named}: leads nowhere at present; once its disk is there again, writing goes on") from error
+
+
+def _linked(fresh: Path, path: Path) -> bool:
+    """Let a file have a name that is not taken, which a renaming would not look for. Return False where files have one name only."""
+    try:
+        os.link(fresh, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return False  # whoever writes the file in its place shows readers the beginning of it for a moment
+    return True
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

@@ -69,8 +69,10 @@ class ObjectSegment:
         self._store = store
         self._key = key
         self._name = name
-        # What was last sent, stored or not. A Position says how much of it is stored: its first ``offset`` bytes.
+        # What was last sent, stored or not; and the Positions at which its first ``offset`` bytes are known to be the object. At any
+        # other one, as that found after an append of unknown outcome, the bytes may be somebody else's, however many there are.
         self._sent = b""
+        self._known: tuple[Position, ...] = ()
 
     @property
     def name(self) -> str:
@@ -83,22 +85,23 @@ class ObjectSegment:
     async def append(self, data: bytes, at: Position) -> Position:
         if self.growth is Growth.IN_PLACE:
             return await self._store.extend(self._key, data, at)
-        if len(self._sent) < at.offset:
+        if at.offset and at not in self._known:
             await self._load(at)
         before = self._sent[: at.offset]
         whole = self._sent = before + data
+        self._known = (at,)
         if before and len(whole) >= _LARGE:
             await asyncio.sleep(0)
-        return await self._store.put(self._key, whole, at)
+        end = await self._store.put(self._key, whole, at)
+        self._known = (at, end)
+        return end
 
     async def extend(self, data: bytes, at: Position) -> Position:
         least = self._store.terms.extend_from
         if least is None or at.offset < least:
             raise UnsupportedError(f"{self._key}: an object of {at.offset} bytes is not extended here")
-        # What an append sent after ``at``, in vain, is not what will be there.
-        self._sent = self._sent[: at.offset]
         end = await self._store.extend(self._key, data, at)
-        self._sent = b""
+        self._sent, self._known = b"", ()
         return end
 
     async def probe(self) -> Position:
@@ -119,14 +122,14 @@ class ObjectSegment:
         raise UnsupportedError(f"{self._key}: an object is never shortened, since its readers would fail")
 
     async def _load(self, at: Position) -> None:
-        """Fetch the stored content, to go on with a segment that another process began."""
+        """Fetch the stored content, to go on with what another process began, or with an append of unknown outcome."""
         try:
             content = await self._store.get(self._key, 0, at.offset)
         except SegmentMissingError as error:
             raise PreconditionFailedError(f"{self._key}: the object has disappeared") from error
         if len(content) != at.offset:
             raise PreconditionFailedError(f"{self._key}: ends at {len(content)}, not at {at}")
-        self._sent = content
+        self._sent, self._known = content, (at,)
 
 
 class ObjectFolder:

@@ -21,7 +21,7 @@ from asyncsummary_storage.http_times import time_there
 from asyncsummary_storage.position import NOTHING, Position
 from asyncsummary_storage.protocols import Entry, Growth, Terms
 from asyncsummary_storage.s3_client import S3Client
-from asyncsummary_storage.s3_errors import code_of
+from asyncsummary_storage.s3_errors import code_of, is_beyond_the_end
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,10 @@ class S3Store:
             entries += [Entry(item["Key"].removeprefix(prefix), item["Size"]) for item in found]
             if not page.get("IsTruncated"):
                 return entries
-            more = {"ContinuationToken": page["NextContinuationToken"]}
+            token = page.get("NextContinuationToken")
+            if token is None or token == more.get("ContinuationToken"):
+                raise TransientError(f"{self._url(prefix)}: the listing is not whole, and does not say how it goes on")
+            more = {"ContinuationToken": token}
 
     async def head(self, key: str) -> Position:
         try:
@@ -67,7 +70,12 @@ class S3Store:
         return Position(answer["ContentLength"], answer["ETag"])
 
     async def get(self, key: str, start: int, stop: int) -> bytes:
-        answer = await self._client.call("get_object", self._url(key), sent=False, Key=key, Range=f"bytes={start}-{stop - 1}")
+        try:
+            answer = await self._client.call("get_object", self._url(key), sent=False, Key=key, Range=f"bytes={start}-{stop - 1}")
+        except PermanentError as error:
+            if is_beyond_the_end(error.__cause__):
+                return b""
+            raise
         with self._client.mapped(self._url(key), sent=False):
             async with answer["Body"] as body:
                 content: bytes = await body.read()
@@ -142,16 +150,20 @@ class S3Store:
         return swept
 
     async def _uploads(self, prefix: str) -> AsyncIterator[tuple[Any, float]]:
-        """Give the unfinished uploads directly under ``prefix``, each with its age in seconds."""
+        """Give the unfinished uploads directly under ``prefix``, each with its age in seconds.
+
+        Storages that do not say how a listing goes on, or say the same again, have given what they give.
+        """
         more: dict[str, str] = {}
         while True:
             page = await self._client.call("list_multipart_uploads", self._url(prefix), sent=False, Prefix=prefix, Delimiter="/", **more)
             now = time_there(page["ResponseMetadata"]["HTTPHeaders"].get("date"))
             for upload in page.get("Uploads", ()):
                 yield upload, (now - upload["Initiated"]).total_seconds()
-            if not page.get("IsTruncated"):
+            markers = {name: page[f"Next{name}"] for name in ("KeyMarker", "UploadIdMarker") if page.get(f"Next{name}")}
+            if not page.get("IsTruncated") or "KeyMarker" not in markers or markers == more:
                 return
-            more = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+            more = markers
 
     async def _abort(self, Key: str, UploadId: str) -> None:  # noqa: N803  # S3's own names, so that a part's arguments serve here
         try:

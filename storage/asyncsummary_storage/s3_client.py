@@ -8,13 +8,14 @@ precondition can be the echo of our own success.
 import asyncio
 import contextlib
 import importlib
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from asyncsummary_storage.content import InTurns
 from asyncsummary_storage.errors import PermanentError, StorageError, UnsupportedError
-from asyncsummary_storage.s3_errors import EXPIRED, code_of, translated
+from asyncsummary_storage.s3_errors import is_expired, translated
 
 _ONE_TRY = {"retries": {"mode": "standard", "total_max_attempts": 1}, "read_timeout": 20, "connect_timeout": 5}
 
@@ -34,13 +35,11 @@ class S3Client:
         if self.fs is None:
             s3fs = await _import_s3fs()
             options = {**self._options, "config_kwargs": {**_ONE_TRY, **self._options.get("config_kwargs", {})}}
-            try:
+            with self._options_blamed():
                 # An instance serves one event loop for good, so it must not come from the cache of instances.
                 self.fs = s3fs.S3FileSystem(asynchronous=True, skip_instance_cache=True, **options)
-            except (TypeError, ValueError) as error:
-                raise PermanentError(f"s3://{self._bucket}: storage_options: {error}") from error
             self.fs.retries = 1
-        with self.mapped(f"s3://{self._bucket}", sent=False):
+        with self.mapped(f"s3://{self._bucket}", sent=False), self._options_blamed():
             if self.fs.session is None:
                 self.fs.session = await asyncio.to_thread(_prepared_session, self.fs.kwargs)
             self._use(await self.fs.set_session())
@@ -79,8 +78,18 @@ class S3Client:
         except (StorageError, asyncio.CancelledError):
             raise
         except Exception as error:  # the border: whatever a client library raises becomes one of ours, with its cause
-            self._expired = self._expired or code_of(error) in EXPIRED
+            self._expired = self._expired or is_expired(error)
             raise translated(error, where, self._bucket, sent=sent) from error
+
+    @contextlib.contextmanager
+    def _options_blamed(self) -> Iterator[None]:
+        """Take errors about arguments for what they are while a session is made; credentials may be asked for there, by other means."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            if isinstance(error, OSError | json.JSONDecodeError):  # these are of connections, and of what commands and servers answer
+                raise
+            raise PermanentError(f"s3://{self._bucket}: storage_options: {error}") from error
 
     def _use(self, session: Any) -> None:
         """Send by this session from now on."""

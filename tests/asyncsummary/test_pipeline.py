@@ -81,6 +81,23 @@ async def test_opening_waits_for_storage() -> None:
     assert len(bench.events()) == 2
 
 
+@pytest.mark.parametrize("operation", ["open", "put"])
+@pytest.mark.parametrize(("asked", "waited"), [(7.0, 14.0), (31.0, 0.0)])
+async def test_the_wait_that_storage_asks_for(operation: str, asked: float, waited: float) -> None:
+    """Is kept whatever was asked of it, or not begun where there is no time for it."""
+    bench = Bench()
+    writer = bench.writer(retry_seconds=30.0)
+    fault = Fault(operation, error=lambda: ThrottledError("slow down", retry_after=asked))
+    bench.script.then(fault, fault)
+    with contextlib.suppress(OpenError, CommitError):
+        await writer.init()
+        await writer.embedding("e", [[1.0, 2.0]], 0)
+        await writer.flush()
+    assert waited == pytest.approx(now(), abs=0.01)
+    bench.script.heal()
+    await writer.close()
+
+
 async def test_opening_ends_when_time_is_up() -> None:
     """A trainer is not held up for ever by storage that is away; the next use tries again."""
     bench = Bench()

@@ -463,6 +463,22 @@ async def test_deleted_logdir(tmp_path: Path) -> None:
     assert [step for _, step, _ in scalars_of(events_of(logdir))] == [2]
 
 
+async def test_a_disk_that_is_away_for_a_moment(tmp_path: Path) -> None:
+    """The writer goes on when it is back: nothing is lost."""
+    (tmp_path / "disk" / "run").mkdir(parents=True)
+    (tmp_path / "run").symlink_to(tmp_path / "disk" / "run")
+    async with summary.create_file_writer(tmp_path / "run", retry_seconds=0.1) as writer:
+        await writer.scalar("t", 1.0, 1)
+        await writer.flush()
+        (tmp_path / "disk").rename(tmp_path / "away")
+        await writer.scalar("t", 1.0, 2)
+        with pytest.raises(summary.CommitError, match="is there again"):
+            await writer.flush()
+        (tmp_path / "away").rename(tmp_path / "disk")
+        await writer.flush()
+    assert sorted(step for _, step, _ in scalars_of(events_of(tmp_path / "run"))) == [1, 2]
+
+
 def test_a_close_that_the_end_of_the_loop_cuts_short() -> None:
     """Is told, too: whoever awaited it was cancelled and cannot hear of the loss."""
     bench = Bench()

@@ -2,11 +2,15 @@
 
 import asyncio
 import itertools
+import shutil
 import threading
+from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFile
 
 from asyncsummary_storage import (
@@ -14,14 +18,29 @@ from asyncsummary_storage import (
     AccessDeniedError,
     NotAFolderError,
     OutcomeUnknownError,
+    PreconditionFailedError,
     StorageError,
     TransientError,
     UnsupportedError,
     open_folder,
 )
+from asyncsummary_storage.anyfs import FsspecFolder
 from tests.storage.backends import RewritingFileSystem
 
 _count = itertools.count()
+
+
+class HostFileSystem(LocalFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """A filesystem that has real folders, as that of another host has."""
+
+    protocol = "host"
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(LocalFileSystem._strip_protocol(str(path).removeprefix("host://")))
+
+
+fsspec.register_implementation("host", HostFileSystem, clobber=True)
 
 
 def new_url() -> str:
@@ -33,6 +52,7 @@ def new_url() -> str:
     [
         (PermissionError("no"), AccessDeniedError),
         (ConnectionRefusedError("away"), TransientError),
+        (FileNotFoundError("not mounted"), TransientError),
         (NotImplementedError(), UnsupportedError),
         (ImportError("install it"), UnsupportedError),
         (RuntimeError("of its own kind"), OutcomeUnknownError),
@@ -115,4 +135,38 @@ async def test_a_folder_that_is_gone() -> None:
     assert await folder.entries() == []
     await folder.open()
     assert await folder.entries() == []
+    await folder.close()
+
+
+@pytest.mark.parametrize("scheme", ["sftp", "other"], ids=["appending", "rewriting"])
+async def test_a_folder_that_somebody_removed(scheme: str, tmp_path: Path) -> None:
+    """Is made again, for a new segment and for a file beside it; a segment that was in it is missed."""
+    folder = FsspecFolder(f"host://{tmp_path}/run", scheme, {})
+    await folder.open()
+    for name in ("append", "put"):
+        shutil.rmtree(tmp_path / "run")
+        await (folder.segment("a").append(b"x", NOTHING) if name == "append" else folder.put("a", b"x", NOTHING))
+        assert (tmp_path / "run" / "a").read_bytes() == b"x"
+    end = await folder.segment("a").probe()
+    shutil.rmtree(tmp_path / "run")
+    with pytest.raises(PreconditionFailedError):
+        await folder.segment("a").append(b"y", end)
+    assert not (tmp_path / "run").exists()
+    await folder.close()
+
+
+async def test_a_folder_that_cannot_be_made_for_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is told as an error of ours, when it is opened and when it is written to."""
+    folder = FsspecFolder(f"host://{tmp_path}/run", "sftp", {})
+    await folder.open()
+    shutil.rmtree(tmp_path / "run")
+
+    def fail(self: Any, path: str, exist_ok: bool = False) -> None:
+        raise FileNotFoundError("not mounted")
+
+    monkeypatch.setattr(HostFileSystem, "makedirs", fail)
+    with pytest.raises(TransientError, match="not mounted"):
+        await folder.segment("a").append(b"x", NOTHING)
+    with pytest.raises(TransientError, match="not mounted"):
+        await folder.open()
     await folder.close()

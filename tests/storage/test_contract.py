@@ -111,6 +111,20 @@ async def test_read_of_a_range(place: Place) -> None:
         assert await segment.read(3, 6) == b"345"
         assert await segment.read(8, 20) == b"89"
         assert await segment.read(4, 4) == b""
+        assert await segment.read(10, 20) == b""
+        assert await segment.read(15, 20) == b""
+
+
+async def test_read_of_an_empty_segment(place: Place) -> None:
+    """Is empty; and another process that knew it longer is told that it is another."""
+    async with opened(place) as folder, opened(place) as other:
+        first = await other.put("a", b"text", NOTHING)
+        empty = await folder.put("a", b"", first)
+        assert await folder.segment("a").read(0, 10) == b""
+        with pytest.raises(PreconditionFailedError):
+            await other.segment("a").append(b"more", first)
+        end = await folder.segment("a").append(b"text", empty)
+        assert await folder.segment("a").read(0, end.offset) == b"text"
 
 
 async def test_read_of_a_missing_segment(place: Place) -> None:

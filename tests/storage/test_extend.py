@@ -174,6 +174,49 @@ async def test_no_trace_stays(struck_place: Place) -> None:
         assert folder.terms.extend_requests == len(struck.requests)
 
 
+@pytest.mark.parametrize("before", [b"", b"before "])
+async def test_bytes_of_another_writer_are_kept(struck_place: Place, before: bytes) -> None:
+    """After an append of unknown outcome, what is as long as what was sent need not be that."""
+    struck = of(struck_place)
+    async with opened(struck_place) as one, opened(struck_place) as other:
+        mine, theirs = one.segment("a"), other.segment("a")
+        end = await mine.append(before, NOTHING) if before else NOTHING
+        struck.strikes.then("PutObject" if "UploadPart" in struck.requests else "upload", Strike(How.ANSWER, 500))
+        with pytest.raises(OutcomeUnknownError):
+            await mine.append(b"mine ", end)
+        await theirs.append(b"their", end)
+        with pytest.raises(PreconditionFailedError):
+            await mine.append(b"mine ", end)
+        await mine.append(b" mine", await mine.probe())
+        assert await theirs.read(0, 100) == before + b"their mine"
+
+
+async def test_content_is_fetched_only_where_it_is_not_known(struck_place: Place) -> None:
+    """Not again at the Position of an append that went well, nor at that of one that did not."""
+    struck = of(struck_place)
+    put, get = ("PutObject", "GetObject") if "UploadPart" in struck.requests else ("upload", "get")
+    async with opened(struck_place) as folder:
+        segment = folder.segment("a")
+        end = await segment.append(b"one ", NOTHING)
+        struck.strikes.operations.clear()
+        end = await segment.append(b"two ", end)
+        for status, kind in ((503, TransientError), (500, OutcomeUnknownError)):
+            struck.strikes.then(put, Strike(How.ANSWER, status))
+            with pytest.raises(kind):
+                await segment.append(b"three ", end)
+        end = await segment.append(b"three ", end)
+        assert struck.strikes.operations == [put] * 4
+        struck.strikes.then(put, Strike(How.ANSWER_AFTER, 500))
+        with pytest.raises(OutcomeUnknownError):
+            await segment.append(b"four ", end)
+        end = await segment.probe()
+        struck.strikes.operations.clear()
+        end = await segment.append(b"five ", end)
+        await segment.append(b"six", end)
+        assert struck.strikes.operations == [get, put, put]
+        assert await segment.read(0, 100) == b"one two three four five six"
+
+
 @pytest.mark.parametrize("strike", [LOST, RESET, Strike(How.ANSWER, 500), Strike(How.ANSWER_AFTER, 500)], ids=lambda s: s.how.name)
 async def test_a_request_that_gets_no_answer(at_request: tuple[Place, str], strike: Strike) -> None:
     """Before the last one nothing is stored, and the error says so; after it the outcome is unknown, and all or nothing."""

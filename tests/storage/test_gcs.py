@@ -1,6 +1,7 @@
 """GCS by gcsfs, against our fake: lost requests and replies, and what users get for their mistakes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,9 @@ from asyncsummary_storage import (
     AccessDeniedError,
     ContainerMissingError,
     OutcomeUnknownError,
+    PermanentError,
     PreconditionFailedError,
+    StorageError,
     ThrottledError,
     TransientError,
     open_folder,
@@ -101,6 +104,29 @@ async def test_bad_credentials(tmp_path: Path) -> None:
     await folder.close()
 
 
+@pytest.mark.parametrize(
+    "options", [{"session_kwargs": {"bogus": 1}}, {"endpoint_url": "localhost:9000"}, {"endpoint_url": "localhost"}], ids=str
+)
+async def test_options_that_can_never_work(options: dict[str, Any]) -> None:
+    """Are not tried again and again."""
+    folder = open_folder(URL, {"token": "anon", **options})
+    for _ in range(2):
+        with pytest.raises(PermanentError):
+            await folder.open()
+    await folder.close()
+
+
+async def test_a_redirect_to_nowhere() -> None:
+    """Is no fault of the options, but that of a server on the way."""
+    async with GCSFake(buckets={"bucket": {}}) as server:
+        folder = open_folder(URL, server.options())
+        server.strikes.then("list", Strike(How.ANSWER, 302, "elsewhere", {"Location": "nothing://here"}))
+        with pytest.raises(TransientError):
+            await folder.open()
+        await folder.open()
+        await folder.close()
+
+
 async def test_long_listings() -> None:
     """A listing of more than one page is whole."""
     async with GCSFake(buckets={"bucket": {}}, page_size=2) as server:
@@ -124,6 +150,21 @@ async def test_the_emulator_variable(gcs_emulator: GCSEmulator, monkeypatch: pyt
     assert await segment.read(0, 100) == b"one two"
     assert [entry.name for entry in await folder.entries()] == ["a"]
     await folder.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, ThrottledError), (503, TransientError), (500, OutcomeUnknownError), (400, PermanentError)]
+)
+async def test_the_word_invalid(status: int, kind: type[StorageError]) -> None:
+    """In an answer's text, where names of objects are, says nothing of what the answer means."""
+    async with GCSFake(buckets={"bucket": {}}) as server:
+        folder = open_folder("gs://bucket/invalid-labels", server.options())
+        await folder.open()
+        server.strikes.then("upload", Strike(How.ANSWER, status, "bucket/invalid-labels/a was written to too often"))
+        with pytest.raises(StorageError) as caught:
+            await folder.segment("a").append(b"x", NOTHING)
+        assert type(caught.value) is kind
+        await folder.close()
 
 
 async def test_a_conflict_is_tried_again() -> None:

@@ -1,13 +1,14 @@
 """GCS' extends and credentials, against our fake: where tails go, what composing may answer, and tokens that were revoked."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import google.auth.exceptions
 import pytest
 from google.auth.credentials import Credentials
+from google.auth.exceptions import RefreshError, TransportError
 
 from asyncsummary_storage import (
     NOTHING,
@@ -183,12 +184,24 @@ async def test_the_emulator_composes(gcs_emulator: GCSEmulator) -> None:
     await folder.close()
 
 
+def away() -> Exception:
+    """Return what is raised where the server of tokens cannot be reached."""
+    return TransportError("away")  # type: ignore[no-untyped-call]
+
+
+def refusal(said: str, *, retryable: bool = False, cause: Exception | None = None) -> Exception:
+    """Return what is raised where it answers, but not by a token."""
+    error: Exception = RefreshError(said, retryable=retryable)  # type: ignore[no-untyped-call]
+    error.__cause__ = cause
+    return error
+
+
 class Revocable(Credentials):
     """Credentials whose token is renewed when asked, or not."""
 
     def __init__(self, *renewals: str | Exception) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.token = "first"
+        self.token: str | None = "first"
         self.expiry: datetime | None = None
         self.renewals = list(renewals)
 
@@ -228,6 +241,61 @@ async def test_a_token_that_is_about_to_end(server: GCSFake) -> None:
     await folder.close()
 
 
+@pytest.mark.parametrize(
+    ("seconds", "problem", "kind"),
+    [
+        (230, refusal("away", retryable=True), None),
+        (60, refusal("away", retryable=True), None),
+        (60, refusal("no"), None),
+        (-1, refusal("away", retryable=True), TransientError),
+        (-1, refusal("away", cause=away()), TransientError),
+        (-1, away(), TransientError),
+        (-1, refusal("no"), AccessDeniedError),
+        (-1, refusal("credentials do not contain the necessary fields need to refresh"), AccessDeniedError),
+    ],
+)
+async def test_a_token_that_is_not_renewed(server: GCSFake, seconds: int, problem: Exception, kind: type[StorageError] | None) -> None:
+    """Is used as long as it holds. Then it is told whether its server is away, or refuses to renew it."""
+    server.tokens = {"first"}
+    credentials = Revocable(*[problem] * 10)
+    folder = folder_on(server, token=credentials)
+    segment, end = await begun(folder)
+    credentials.expiry = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=seconds)
+    if kind is None:
+        end = await segment.append(b"one", end)
+    else:
+        with pytest.raises(kind) as caught:
+            await segment.append(b"one", end)
+        assert type(caught.value) is kind
+    credentials.renewals[:] = ["second"]
+    server.tokens = {"second"}
+    await segment.append(b"two", end)
+    await folder.close()
+
+
+async def test_the_first_token_is_fetched_off_the_event_loop(server: GCSFake) -> None:
+    """By a blocking request, and so in a thread."""
+    threads: list[threading.Thread] = []
+
+    class Watched(Revocable):
+        def refresh(self, request: Any) -> None:
+            threads.append(threading.current_thread())
+            super().refresh(request)
+
+    credentials = Watched("second", "third")
+    credentials.token = None
+    folder = folder_on(server, token=credentials)
+    await folder.open()
+    credentials.expiry = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=280)
+    await folder.entries()
+    assert len(threads) == 1
+    credentials.expiry -= timedelta(seconds=60)
+    await folder.entries()
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
+    await folder.close()
+
+
 async def test_a_new_token_that_is_refused(server: GCSFake) -> None:
     """Only a person can mend that."""
     server.tokens = {"first"}
@@ -244,9 +312,7 @@ async def test_a_new_token_that_is_refused(server: GCSFake) -> None:
 async def test_a_token_that_cannot_be_renewed(server: GCSFake) -> None:
     """No connection to the token's server is worth another try; its refusal, or no credentials at all, are not."""
     server.tokens = {"first"}
-    away = google.auth.exceptions.TransportError("away")  # type: ignore[no-untyped-call]
-    refused = google.auth.exceptions.RefreshError("no")  # type: ignore[no-untyped-call]
-    folder = folder_on(server, token=Revocable(away, refused, "second"))
+    folder = folder_on(server, token=Revocable(away(), refusal("no"), "second"))
     segment, end = await begun(folder)
     server.tokens = {"second"}
     for kind in (TransientError, AccessDeniedError, TransientError):

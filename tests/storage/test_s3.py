@@ -1,10 +1,14 @@
 """S3 by s3fs, against a real server: lost requests and replies, and what users get for their mistakes."""
 
+import json
+import ssl
 import uuid
 from typing import Any
 
+import botocore.exceptions
 import botocore.loaders
 import pytest
+import s3fs
 
 from asyncsummary_storage import (
     NOTHING,
@@ -115,6 +119,63 @@ async def test_options_that_cannot_be_used(moto: MotoServer) -> None:
     await folder.close()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"endpoint_url": "localhost:9000"},
+        {"config_kwargs": {"bogus": 1}},
+        {"config_kwargs": {"s3": {"addressing_style": "bogus"}}},
+        {"config_kwargs": {"retries": {"mode": "bogus"}}},
+        {"client_kwargs": {"bogus": 1}},
+        {"client_kwargs": {"region_name": "no region"}},
+        {"bogus": 1},
+    ],
+    ids=str,
+)
+async def test_options_that_can_never_work(options: dict[str, Any]) -> None:
+    """Are not tried again and again."""
+    folder = open_folder("s3://bucket/run", {"key": "k", "secret": "s", **options})
+    for _ in range(2):
+        with pytest.raises(PermanentError, match="s3://bucket"):
+            await folder.open()
+    await folder.close()
+
+
+async def test_a_bucket_of_no_possible_name(moto: MotoServer) -> None:
+    """Is told without a request."""
+    folder = open_folder("s3://my bucket/run", moto.options())
+    with pytest.raises(PermanentError, match="Invalid bucket name"):
+        await folder.open()
+    await folder.close()
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        ConnectionResetError("reset"),
+        ssl.SSLCertVerificationError("not yet valid"),
+        json.JSONDecodeError("of a command's output", "", 0),
+        botocore.exceptions.CredentialRetrievalError(provider="sso", error_msg="away"),
+        botocore.exceptions.MetadataRetrievalError(error_msg="away"),
+        botocore.exceptions.ConnectTimeoutError(endpoint_url="http://169.254.169.254"),
+    ],
+    ids=lambda problem: type(problem).__name__,
+)
+async def test_a_session_that_cannot_be_made_for_now(moto: MotoServer, problem: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials may come from elsewhere, and there may be trouble there, which passes."""
+    moto.make_bucket("faults")
+    folder = open_folder(new_url(), moto.options())
+
+    async def fail(self: Any, **kwargs: Any) -> None:
+        raise problem
+
+    with monkeypatch.context() as patch, pytest.raises(TransientError):
+        patch.setattr(s3fs.S3FileSystem, "set_session", fail)
+        await folder.open()
+    await folder.open()
+    await folder.close()
+
+
 async def test_opening_again_after_closing(moto: MotoServer) -> None:
     """Connects anew, with the same options."""
     moto.make_bucket("faults")
@@ -184,8 +245,9 @@ async def test_sweeping_unfinished_uploads(moto: MotoServer) -> None:
 class AnswerError(Exception):
     """botocore's ClientError, as far as it is looked at."""
 
-    def __init__(self, code: str, status: int) -> None:
+    def __init__(self, code: str, status: int, operation: str) -> None:
         super().__init__(code)
+        self.operation_name = operation
         self.response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
 
 
@@ -205,7 +267,11 @@ class AnswerError(Exception):
         ("SignatureDoesNotMatch", 403, True, AccessDeniedError),
         ("InvalidRequest", 400, True, PermanentError),
         ("PermanentRedirect", 301, False, PermanentError),
-        ("400", 400, False, TransientError),
+        ("400", 400, False, PermanentError),
+        ("400", 400, True, PermanentError),
+        ("408", 408, False, TransientError),
+        ("408", 408, True, OutcomeUnknownError),
+        ("499", 499, True, OutcomeUnknownError),
         ("BadDigest", 400, True, TransientError),
         ("InvalidWriteOffset", 400, True, PreconditionFailedError),
         ("TooManyParts", 400, True, SegmentFullError),
@@ -221,8 +287,12 @@ class AnswerError(Exception):
 )
 def test_error_codes(code: str, status: int, sent: bool, kind: type[Exception]) -> None:
     """Each code of the S3 API becomes the error that says what to do next."""
-    import botocore.exceptions  # noqa: F401  # the translation looks at its classes
-
     error = OSError(5, "what s3fs makes of it")
-    error.__cause__ = AnswerError(code, status)
+    error.__cause__ = AnswerError(code, status, "PutObject")
     assert kind is type(translated(error, "s3://b/k", "b", sent=sent))
+
+
+@pytest.mark.parametrize(("operation", "kind"), [("HeadObject", TransientError), ("GetObject", PermanentError)])
+def test_a_status_without_a_code(operation: str, kind: type[Exception]) -> None:
+    """Expired credentials are what makes an answer without a body 400; others have a code, or are not S3's."""
+    assert kind is type(translated(AnswerError("400", 400, operation), "s3://b/k", "b", sent=False))

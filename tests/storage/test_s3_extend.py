@@ -24,6 +24,7 @@ from asyncsummary_storage import (
 from asyncsummary_storage.objects import ObjectFolder, ObjectSegment
 from asyncsummary_storage.s3 import S3Store
 from asyncsummary_storage.s3_client import S3Client
+from tests.support import s3_fake
 from tests.support.s3_fake import S3Fake
 from tests.support.strikes import How, Strike
 
@@ -81,6 +82,17 @@ async def test_an_answer_that_makes_no_sense(server: S3Fake) -> None:
     server.strikes.then("HeadObject", strike)
     with pytest.raises(TransientError):
         await segment.probe()
+    await folder.close()
+
+
+async def test_an_answer_without_a_code(server: S3Fake) -> None:
+    """To HEAD, which has no body, 400 is what is made of expired credentials, and worth another try with new ones."""
+    folder = folder_on(server)
+    segment, end = await begun(folder)
+    server.strikes.then("HeadObject", Strike(How.ANSWER, 400))
+    with pytest.raises(TransientError):
+        await segment.probe()
+    assert end == await segment.probe()
     await folder.close()
 
 
@@ -217,6 +229,43 @@ async def test_many_unfinished_uploads(server: S3Fake) -> None:
     server.strikes.then("AbortMultipartUpload", None, Strike(How.ANSWER, 404, "NoSuchUpload"))
     assert await folder.sweep(-3600.0) == 5
     assert sorted(upload.key for upload in bucket.uploads.values()) == ["run/1", "run/below/x"]
+    await folder.close()
+
+
+@pytest.mark.parametrize(
+    ("left_out", "swept"), [({"NextUploadIdMarker"}, 5), ({"NextKeyMarker"}, 2), ({"NextKeyMarker", "NextUploadIdMarker"}, 2)]
+)
+async def test_listings_that_do_not_say_how_they_go_on(server: S3Fake, left_out: set[str], swept: int) -> None:
+    """Some storages leave markers out; what they say is enough, or the rest is not swept."""
+    server.page_size, server.left_out = 2, left_out
+    folder = folder_on(server)
+    await folder.open()
+    for index in range(5):
+        server.buckets["bucket"].begin(f"run/{index}", None)
+    assert await folder.sweep(-3600.0) == swept
+    await folder.close()
+
+
+@pytest.mark.parametrize("broken", ["says nothing", "says the same again"])
+async def test_listings_without_an_end(server: S3Fake, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a listing of a folder is none, and worth another try; of what was swept, as much as was seen is enough."""
+    query = s3_fake._query
+    folder = folder_on(server)
+    await folder.open()
+    for index in range(3):
+        server.buckets["bucket"].begin(f"run/{index}", None)
+        await folder.segment(str(index)).append(b"x", NOTHING)
+    server.page_size = 2
+    with monkeypatch.context() as patch:
+        if broken == "says nothing":
+            server.left_out = {"NextContinuationToken", "NextKeyMarker", "NextUploadIdMarker"}
+        else:
+            patch.setattr(s3_fake, "_query", lambda request, name: "" if "marker" in name or "token" in name else query(request, name))
+        with pytest.raises(TransientError, match="does not say how it goes on"):
+            await folder.entries()
+        assert await folder.sweep(3600.0) == 0
+    server.left_out = set()
+    assert len(await folder.entries()) == 3
     await folder.close()
 
 

@@ -23,7 +23,8 @@ _SESSION = "session-of-"
 class S3Fake:
     """A server in this event loop. ``smallest_part`` and ``most_appends`` are S3's limits; ``page_size`` is a listing's.
 
-    With ``keys`` set, requests signed by any other access key are answered with ExpiredToken.
+    With ``keys`` set, requests signed by any other access key are answered with ExpiredToken. ``left_out`` are what its listings do not
+    say of how they go on.
     """
 
     buckets: dict[str, Bucket] = field(default_factory=dict)
@@ -31,6 +32,7 @@ class S3Fake:
     most_appends: int = 10_000
     page_size: int = 1000
     keys: set[str] | None = None
+    left_out: set[str] = field(default_factory=set)
     strikes: Strikes = field(default_factory=Strikes)
     url: str = ""
     _runner: web.AppRunner | None = None
@@ -127,7 +129,7 @@ class S3Fake:
         page: list[dict[str, Any]] = [{"IsTruncated": "true" if stop < len(keys) else "false"}, {"Contents": contents}]
         page.append({"CommonPrefixes": [{"Prefix": folder} for folder in folders]})
         if stop < len(keys):
-            page.append({"NextContinuationToken": str(stop)})
+            page.append(self._next({"NextContinuationToken": str(stop)}))
         return _xml("ListBucketResult", page)
 
     def _CreateMultipartUpload(self, request: web.Request, bucket: Bucket, key: str, body: bytes) -> web.Response:  # noqa: N802
@@ -162,14 +164,17 @@ class S3Fake:
         ordered = sorted((upload.key, name) for name, upload in bucket.uploads.items())
         keys, _folders = bucket.listed([key for key, _name in ordered], _query(request, "prefix"), _query(request, "delimiter"))
         after = (_query(request, "key-marker"), _query(request, "upload-id-marker"))
-        left = [(key, name) for key, name in ordered if key in keys and (key, name) > after]
+        left = [(key, name) for key, name in ordered if key in keys and ((key, name) > after if after[1] else key > after[0])]
         page: list[dict[str, Any]] = [{"IsTruncated": "true" if len(left) > self.page_size else "false"}]
         if len(left) > self.page_size:
             last = left[self.page_size - 1]
-            page.append({"NextKeyMarker": last[0], "NextUploadIdMarker": last[1]})
+            page.append(self._next({"NextKeyMarker": last[0], "NextUploadIdMarker": last[1]}))
         shown = ((key, name, bucket.uploads[name].initiated) for key, name in left[: self.page_size])
         page.append({"Upload": [{"Key": key, "UploadId": name, "Initiated": at.isoformat()} for key, name, at in shown]})
         return _xml("ListMultipartUploadsResult", page)
+
+    def _next(self, fields: dict[str, str]) -> dict[str, str]:
+        return {name: value for name, value in fields.items() if name not in self.left_out}
 
 
 def _operation(request: web.Request) -> str:
