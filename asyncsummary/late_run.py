@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from asyncsummary.columns import Batch
 from asyncsummary.config import WriterConfig
-from asyncsummary.errors import CommitError
+from asyncsummary.errors import CommitError, SummaryError
 from asyncsummary.order import LatePolicy
+from asyncsummary.queue import Overflow
 from asyncsummary.spool import holds_something
 from asyncsummary.tags import TagTable
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from asyncsummary.pipeline import Pipeline
 
 FOLDER = "late"
+_PATIENCE_SECONDS = 10.0
 _logger = logging.getLogger("asyncsummary")
 
 
@@ -35,6 +37,7 @@ def late_config(config: WriterConfig) -> WriterConfig:
         logdir=late_logdir(config.logdir),
         late_steps=LatePolicy.KEEP,
         is_late_run=True,
+        overflow=Overflow.BLOCK,
         retry=replace(config.retry, window_seconds=float("inf")),
     )
 
@@ -48,7 +51,7 @@ class LateRun:
         self._tags = tags
         self._retry_seconds = config.retry.window_seconds
         self._pipeline: Pipeline | None = None
-        self._ending = self._told = self._told_full = False
+        self._ending = self._told = self._is_full = self._told_full = False
 
     @property
     def uncommitted(self) -> int:
@@ -75,22 +78,30 @@ class LateRun:
         self._pipeline = self._make_pipeline(self._config)
         self._pipeline.start()
 
-    def take(self, batch: Batch) -> bool:
-        """Accept late scalars, all or, as False says, none: if the event loop is ending, or as many wait as may. Never waits."""
+    async def take(self, batch: Batch) -> bool:
+        """Accept late scalars, all or, as False says, none: if the event loop is ending, or there is no room, for a while by now."""
         if self._pipeline is None and not self._ending:
             self._start()
         if self._pipeline is None or self._pipeline.closed:
             return False
-        queue = self._pipeline.queue
         size = self._tags.total(batch.tags)
-        if queue.pending_bytes > queue.limits.bytes:
-            if not self._told_full:
-                self._told_full = True
-                _logger.warning("%s: takes nothing more, as storage does not; late points go to the run itself", self._config.logdir)
+        if not await self._has_room(self._pipeline, size, batch.scalars):
             return False
-        queue.take_room_anyway(size, batch.scalars)  # they had room in the writer's own queue until now
-        queue.put_rows(batch.rows(), batch.scalars, size)
+        self._pipeline.queue.put_rows(batch.rows(), batch.scalars, size)
         return True
+
+    async def _has_room(self, pipeline: "Pipeline", size: int, count: int) -> bool:
+        """Reserve room as any caller does; but all behind it wait, too, so not for long, and not again while it is known to be full."""
+        try:
+            async with asyncio.timeout(0.0 if self._is_full else _PATIENCE_SECONDS):
+                found = pipeline.queue.reserve_now(size, count) or await pipeline.reserve(size, count)
+        except (TimeoutError, SummaryError):
+            found = False
+        if not found and not self._told_full:
+            self._told_full = True
+            _logger.warning("%s: takes nothing more, as storage does not; late points go to the run itself", self._config.logdir)
+        self._is_full = not found
+        return found
 
     async def flush(self, timeout: float | None) -> None:
         """Wait until all that was taken is committed, without a timeout for as long as the writer tries again: this run never gives up."""

@@ -249,7 +249,7 @@ class Outflow:
             return
         await self._order(work)
         assert work.batch is not None, "what has no batch has data"
-        if work.late is not None and self._late_run.take(work.late):
+        if work.late is not None and await self._late_run.take(work.late):
             self._gone += len(work.late)
             work.late = None
         failed: list[InvalidSummaryError] = []

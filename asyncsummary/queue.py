@@ -213,11 +213,6 @@ class SummaryQueue:
             case Overflow.DROP_OLDEST:
                 return self._drop_oldest_for(count, size)
 
-    def take_room_anyway(self, size: int, count: int = 1) -> None:
-        """Reserve room, also where there is none: for what had room elsewhere before."""
-        self._occupy(count, size)
-        self._renew()
-
     def unreserve(self, size: int, count: int = 1) -> None:
         """Give back room of what was not put in after all."""
         self._give_back(count, size)

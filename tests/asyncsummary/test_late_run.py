@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -201,6 +202,31 @@ async def test_its_memory_is_bounded(spooled: bool, opened: bool, tmp_path: Path
     await writer.close()
     assert [*bench.steps(), *(step for _, step, _ in bench.late())].count(4) == 20_000
     assert (bench.steps().count(4) > 0) is not spooled
+
+
+class Slow(asyncio.Event):
+    """A gate that is open, but takes a while to go through."""
+
+    async def wait(self) -> Literal[True]:
+        await asyncio.sleep(1.0)
+        return True
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("slow", [False, True])
+async def test_a_burst_of_late_scalars(slow: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """More than may wait: they wait for room as callers do, and go where they belong, while storage takes them."""
+    late_script = Script()
+    bench = Bench(late_script=late_script)
+    async with bench.writer(late_steps=LatePolicy.SUBRUN, pending_bytes=64 << 10) as writer:
+        await writer.scalar("a", 1.0, 9)
+        await writer.flush()
+        late_script.gate = Slow() if slow else None
+        for _ in range(20_000):
+            await writer.scalar("a", 1.0, 4)
+            assert writer.stats.pending < 5000
+    assert (bench.steps(), len(bench.late())) == ([9], 20_000)
+    assert "takes nothing more" not in caplog.text
 
 
 @pytest.mark.virtual_time

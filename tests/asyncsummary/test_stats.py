@@ -31,6 +31,10 @@ def assert_balanced(writer: FileWriterHandle) -> None:
     assert 0 <= stats.spooled <= stats.pending, stats
 
 
+async def nothing_taken(*args: object) -> bool:
+    return False
+
+
 async def written_in_an_outage(bench: Bench, writer: FileWriterHandle) -> None:
     """Write three times a late scalar, a histogram and a scalar that is not late, and look at the counters meanwhile."""
     await writer.scalar("a", 1.0, 9)
@@ -115,7 +119,7 @@ async def test_late_scalars_at_the_end_of_their_run(monkeypatch: pytest.MonkeyPa
     await writer.init()
     await writer.scalar("a", 1.0, 9)
     await writer.flush()
-    monkeypatch.setattr("asyncsummary.late_run.LateRun.take", lambda *args: False)
+    monkeypatch.setattr("asyncsummary.late_run.LateRun.take", nothing_taken)
     tries = 0
 
     async def cut_short_once(parts: list[bytes]) -> bytes:
