@@ -69,19 +69,21 @@ class LateRun:
         return 0 if self._pipeline is None else self._pipeline.saved
 
     async def adopt(self) -> None:
-        """If an earlier process has left something in its spool, let it open, without waiting for that."""
+        """If an earlier process has left something in its spool, take that over and let the run open, without waiting for the latter."""
         root = self._config.spool_root
         if self._pipeline is None and root is not None and await asyncio.to_thread(holds_something, root, self._config.logdir):
-            self._start()
+            await self._start().looked()
 
-    def _start(self) -> None:
-        self._pipeline = self._make_pipeline(self._config)
-        self._pipeline.start()
+    def _start(self) -> "Pipeline":
+        self._pipeline = pipeline = self._make_pipeline(self._config)
+        pipeline.start()
+        return pipeline
 
     async def take(self, batch: Batch) -> bool:
         """Accept late scalars, all or, as False says, none: if the event loop is ending, or there is no room, for a while by now."""
         if self._pipeline is None and not self._ending:
             self._start()
+            await asyncio.sleep(0)  # a task that is cancelled before its first step would do nothing with what it was given
         if self._pipeline is None or self._pipeline.closed:
             return False
         size = self._tags.total(batch.tags)
@@ -119,6 +121,11 @@ class LateRun:
         if self._pipeline is not None and not self._pipeline.closed:
             self._pipeline.hurry(self._retry_seconds)
             self._pipeline.abandon()
+
+    async def ended(self) -> None:
+        """Wait until it has ended."""
+        if self._pipeline is not None:
+            await self._pipeline.wait_ended()
 
     async def close(self) -> None:
         """Commit what was taken, within the writer's retry window.

@@ -26,7 +26,7 @@ from asyncsummary.queue import SummaryQueue
 from asyncsummary.spool import Spool
 from asyncsummary.stats import Counters
 from asyncsummary.tags import TagTable
-from asyncsummary.waking import wait_for
+from asyncsummary.waking import ended, wait_for
 from asyncsummary.work import MOST_TOGETHER, Work, divided, next_of, together
 
 _logger = logging.getLogger("asyncsummary")
@@ -63,10 +63,12 @@ class Outflow:
         self.refused: CommitError | None = None
         self._gone = 0  # of what is not settled: dropped, or handed over to the late run
         self._late_run = late_run
-        self.flush_beside, self.close_beside, self.abandon_beside = late_run.flush, late_run.close, late_run.abandon
+        self.flush_beside, self.abandon_beside = late_run.flush, late_run.abandon
+        self.close_beside, self.ended_beside = late_run.close, late_run.ended
         self.spool = spool
         self.work: Work | None = None
         self.since = 0.0
+        self.has_looked = asyncio.Event()
 
     @property
     def has_work(self) -> bool:
@@ -101,7 +103,11 @@ class Outflow:
     async def open(self) -> None:
         """Open the appender; what earlier processes of this machine have left in the spool is taken over."""
         unfinished = None
-        if self.spool is not None and await self.spool.adopt():
+        try:
+            found = 0 if self.spool is None else await self.spool.adopt()
+        finally:
+            self.has_looked.set()
+        if self.spool is not None and found:
             told = "%s: sending %d summaries that an earlier process left in %s"
             _logger.warning(told, self._config.logdir, self.spool.summaries, self.spool.folder)
             taken = await self.spool.take()
@@ -302,7 +308,7 @@ class Outflow:
                     await self.relieve()
         except BaseException:  # cancellation, or a bug: nobody else knows of the task, so it must not outlive this
             task.cancel()
-            await asyncio.wait([task])
+            await ended(task)
             raise
         task.result()
 

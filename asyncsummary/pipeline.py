@@ -50,7 +50,7 @@ class Pipeline:
         self._away = False
         self._is_given_up = False
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._opened.add_done_callback(_look_at)
+        self._opened.add_done_callback(lambda future: future.cancelled() or future.exception())  # seen, though nobody may wait any more
         self._task: asyncio.Task[None] | None = None
 
     # What other tasks ask
@@ -100,6 +100,16 @@ class Pipeline:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name=f"asyncsummary writer of {self.config.logdir}")
             self._task.add_done_callback(self._leave_nobody_waiting)
+
+    async def looked(self) -> None:
+        """Wait until it is known what earlier processes have left in the spool."""
+        await self._sink.has_looked.wait()
+
+    async def wait_ended(self) -> None:
+        """Wait until the closing that somebody has begun is over, that of the late run, too."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        await self._sink.ended_beside()
 
     def hurry(self, seconds: float) -> None:
         """From now on, give up after so many seconds."""
@@ -160,12 +170,12 @@ class Pipeline:
         self._want(self.queue.accepted)
         if self._task is not None:
             await asyncio.wait([self._task])
-        self.raise_if_dead()
         try:
             await self._sink.close_beside()
         except CommitError as error:
             if not self._is_told:
                 self._loss = both(self._loss, error)
+        self.raise_if_dead()
         if self._loss is not None and not was_told:
             self._is_told = True
             raise copy.copy(self._loss) from self._loss.__cause__
@@ -328,8 +338,8 @@ class Pipeline:
 
     async def _give_up(self, error: GaveUpError) -> None:
         """Closing, and storage is away: what is not committed is put into the spool, or lost, counted and told."""
-        uncommitted = self.uncommitted - self._sink.elsewhere
         lost = await self._sink.save()
+        uncommitted = self.uncommitted - self._sink.elsewhere
         if uncommitted:
             told = closed_without(self.config.logdir, uncommitted, error, self._sink.whereabouts(lost))
             self._loss = told if self._loss is None else both(told, self._loss)
@@ -346,12 +356,15 @@ class Pipeline:
             task.uncancel()
         self._stop_accepting()
         self._sink.abandon_beside()  # from now on, what comes late stays here: a late run that begins now would not be waited for
-        if self._opened.exception() is None:
+        if self._is_open or self.config.is_late_run:  # which has taken something, though it was still being opened
             self._sink.hurry(self.config.farewell_seconds)
             try:
                 async with asyncio.timeout(2 * self.config.farewell_seconds):
+                    if not self._is_open:
+                        await self._sink.open()
+                        self._is_open = True
                     await self._serve()
-            except (TimeoutError, asyncio.CancelledError):
+            except (TimeoutError, asyncio.CancelledError, SummaryError):
                 pass
             except Exception as error:  # a bug; what waits can still be saved
                 self._die(error)
@@ -365,6 +378,8 @@ class Pipeline:
                 await self._sink.save()
         except (TimeoutError, asyncio.CancelledError):
             pass
+        except Exception as error:  # the same bug, perhaps
+            _logger.error("%s: nothing more could be put into the spool", self.config.logdir, exc_info=error)
 
     def _lost(self) -> int:
         told = 0 if self._loss is None else self._loss.uncommitted
@@ -382,9 +397,3 @@ class Pipeline:
         self.queue.fail(self._dead)
         if not self._opened.done():
             self._opened.set_exception(self._dead)
-
-
-def _look_at(future: "asyncio.Future[None]") -> None:
-    """Mark an exception as seen: whoever waited for the opening may have been cancelled."""
-    if not future.cancelled():
-        future.exception()

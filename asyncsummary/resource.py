@@ -239,7 +239,12 @@ class WriterResource:
         return self._closed
 
     async def _open(self) -> Pipeline:
+        waited: Pipeline | None = None
+        while (old := self._pipeline) is not None and old is not waited and old.closed and self._loop is _running_loop():
+            await old.wait_ended()  # two pipelines at once would write to one run, and count the same summaries
+            waited = old
         pipeline = self._pipeline
+        is_new = pipeline is None or pipeline.closed
         if pipeline is None or pipeline.closed:
             self._note_accepted()
             pipeline = self._pipeline = self._new_pipeline()
@@ -251,7 +256,8 @@ class WriterResource:
                 self._pipeline = None
             raise
         self.was_opened = True
-        self._counters.note_found(pipeline.spooled)
+        if is_new:
+            self._counters.note_found(pipeline.spooled)
         if self._loop is not None and not pipeline.closed:
             self.lane.open(pipeline.queue, threading.get_ident(), self._loop.is_running)
         if pipeline.closed:  # and perhaps still closing: nobody would take what is put into the queue now
@@ -313,6 +319,7 @@ class WriterResource:
         if self._pipeline is not None:
             self._counters.accepted += self._pipeline.queue.accepted
             self._counters.left += self._pipeline.saved
+            self._counters.dropped += self._pipeline.uncommitted - self._pipeline.saved
 
     def _require_here(self) -> None:
         """See that the running event loop is the one that owns the pipeline, if there is a living one."""

@@ -31,6 +31,9 @@ class Sink(Protocol):
     is_urgent: bool
     """Whether all that is not durable is to be put elsewhere soon: the process may not live long. ``be_urgent`` sets it."""
 
+    has_looked: asyncio.Event
+    """Set when it is known what earlier processes have left in a spool, before the storage is open."""
+
     @property
     def has_work(self) -> bool:
         """Whether there is work in hand."""
@@ -107,6 +110,10 @@ class Sink(Protocol):
 
     async def flush_beside(self, timeout: float | None) -> None:
         """Wait for what went another way. Raises CommitError."""
+        ...
+
+    async def ended_beside(self) -> None:
+        """Wait until what has a pipeline of its own has ended, as it does by itself behind the writer's."""
         ...
 
     async def close_beside(self) -> None:

@@ -95,6 +95,8 @@ class Spool:
         except OSError as error:
             _logger.warning("the spool in %s cannot be read: %s", self.folder, error)
             return 0
+        if found:
+            self._taken = []  # they come first now
         self._files.extendleft(reversed(found))
         return sum(chunk.kept for file in found for chunk in file.chunks)
 

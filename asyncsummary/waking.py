@@ -1,6 +1,8 @@
-"""How does the pipeline's task wait for its wake-up, and not for ever?"""
+"""How does the pipeline's task wait for its wake-up, and not for ever; and for what it has begun, whatever happens?"""
 
 import asyncio
+import contextlib
+from typing import Any
 
 from asyncsummary.batch import NEVER
 
@@ -12,3 +14,10 @@ async def wait_for(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         pass
+
+
+async def ended(task: "asyncio.Task[Any]") -> None:
+    """Wait until a task that was cancelled has ended, also if the waiting is cancelled meanwhile."""
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([task])

@@ -88,6 +88,7 @@ class DatabaseSink:
         self._work: Work | None = None
         self.since = 0.0
         self.is_spooling = False
+        self.has_looked = asyncio.Event()
         self.refused: CommitError | None = None
 
     # There is no other way for summaries to go than this one.
@@ -174,6 +175,9 @@ class DatabaseSink:
 
     async def flush_beside(self, timeout: float | None) -> None:
         """Nothing: there is no other way."""
+
+    async def ended_beside(self) -> None:
+        """Nothing."""
 
     async def close_beside(self) -> None:
         """Nothing: there is no other way."""

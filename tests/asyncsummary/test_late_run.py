@@ -271,6 +271,45 @@ async def test_a_timeout_is_for_both_runs() -> None:
     await writer.close()
 
 
+@pytest.mark.virtual_time
+async def test_what_another_process_leaves_while_it_is_opened_again_and_again(tmp_path: Path) -> None:
+    """Is taken over at the next try, and goes first where it is older; nothing is taken for something else."""
+    left = Spool(tmp_path, "in-memory:run/late", 1 << 30)
+    await left.put(records(100), 1, 1)
+    await left.close()
+    living = Spool(tmp_path, "in-memory:run/late", 1 << 30, lambda: 1.0)  # that was begun earlier
+    await living.put(records(*range(50, 60)), 10, 10)
+    late_script = Script()
+    bench = Bench(late_script=late_script)
+    late_script.always([Fault("open", error=lambda: AccessDeniedError("not there"))])
+    async with bench.writer(late_steps=LatePolicy.SUBRUN, spool_root=tmp_path):
+        await asyncio.sleep(5.0)
+        await living.close()
+        late_script.heal()
+        await asyncio.sleep(100.0)
+    assert [step for _, step, _ in bench.late()] == [*range(50, 60), 100]
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("turns", range(12))
+def test_the_end_of_the_loop_in_each_turn(turns: int, opened: bool) -> None:
+    """A late scalar is in one run or the other, also if its run is just being opened, or its task has not begun."""
+    bench = Bench()
+    writer = bench.writer(late_steps=LatePolicy.SUBRUN, max_queue=0)
+
+    async def main() -> None:
+        for step in (9, 2) if opened else (9,):
+            await writer.scalar("a", 1.0, step)
+            await writer.flush()
+        await writer.scalar("a", 1.0, 3)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    with pytest.warns(ResourceWarning, match=r"was (left open|still closing)"):
+        asyncio.run(main())
+    assert sorted([*bench.steps(), *(step for _, step, _ in bench.late())]) == ([2, 3, 9] if opened else [3, 9])
+
+
 async def test_the_end_of_the_loop_on_a_disk(tmp_path: Path) -> None:
     """The first late scalar of all, in the last moment: it is in the run itself, since nobody would wait for a late run."""
 

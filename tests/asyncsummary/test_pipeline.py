@@ -15,6 +15,7 @@ import asyncsummary as summary
 import asyncsummary_storage.memory as memory
 from asyncsummary import encode as encode_module
 from asyncsummary import looking as looking_module
+from asyncsummary import outflow
 from asyncsummary import work as work_module
 from asyncsummary.config import Durability, ForeignWriter
 from asyncsummary.errors import CommitError, FlushTimeoutError, OpenError, PipelineError, QueueFullError, WriterClosedError
@@ -947,6 +948,63 @@ async def test_an_embedding_that_cannot_be_made_after_all(monkeypatch: pytest.Mo
                 await writer.flush()
         assert (writer.stats.committed, writer.stats.dropped) == (1, 1)
     assert bench.steps() == [1]
+
+
+async def test_the_loop_ends_and_a_bug_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Also in putting what waits into the spool: it is logged, and what is left is told."""
+
+    def broken(*arguments: object) -> bytes:
+        raise ZeroDivisionError("a bug")
+
+    bench = Bench()
+    writer = bench.writer(spool_root=tmp_path)
+
+    async def main() -> None:
+        await writer.scalar("t", 1.0, 1)
+        await writer.flush()
+        monkeypatch.setattr(outflow, "concatenated", broken)
+        await writer.scalar("t", 1.0, 2)
+
+    def run() -> None:
+        asyncio.run(main())
+
+    with pytest.warns(ResourceWarning, match="was left open .*; 1 summaries were not committed"):
+        await asyncio.to_thread(run)
+    assert "died of ZeroDivisionError" in caplog.text
+    assert "nothing more could be put into the spool" in caplog.text
+    assert writer.stats.pending == 1
+
+
+async def test_cancelled_twice_while_an_append_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second time in the middle of waiting for the append that the first one has cancelled: the farewell is said all the same."""
+    bench = Bench()
+    writer = bench.writer(max_queue=0, spool_root=tmp_path)
+    await writer.scalar("t", 1.0, 1)
+    await writer.flush()
+    gate, begun = asyncio.Event(), asyncio.Event()
+    append = MemorySegment.append
+
+    async def deaf(segment: MemorySegment, data: bytes, at: Position) -> Position:
+        begun.set()
+        while not gate.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await gate.wait()
+        return await append(segment, data, at)
+
+    monkeypatch.setattr(MemorySegment, "append", deaf)
+    await writer.scalar("t", 1.0, 2)
+    await begun.wait()
+    (task,) = (task for task in asyncio.all_tasks() if "asyncsummary writer" in task.get_name())
+    for _ in range(2):
+        task.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+    gate.set()
+    with pytest.warns(ResourceWarning, match="was left open"):
+        await asyncio.wait([task])
+    assert task.exception() is None
+    assert "died" not in str(writer.stats.last_error)
+    assert bench.steps() == [1, 2]
 
 
 async def test_a_dead_task_fails_everybody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from asyncsummary.handle import FileWriterHandle
 from asyncsummary.joining import concatenated
 from asyncsummary.order import LatePolicy
 from asyncsummary.values.histogram import HistogramContent
-from asyncsummary_storage import Fault
+from asyncsummary_storage import Fault, Script
 from tests.support.writing import Bench
 
 AWAY = [Fault(operation) for operation in ("append", "probe", "read", "entries", "open")]
@@ -172,3 +172,99 @@ async def test_a_writer_that_is_opened_again_after_an_outage(synced: bool, tmp_p
     stats = writer.stats
     assert (stats.accepted, stats.committed, stats.pending, stats.dropped, stats.recovered) == (101, 101, 0, 0, 0)
     assert bench.steps() == list(range(101))
+
+
+@pytest.mark.virtual_time
+async def test_late_scalars_of_a_writer_that_is_opened_again(tmp_path: Path) -> None:
+    """Are pending while they are in the spool, and committed, not recovered, when they have gone."""
+    late_script = Script()
+    bench = Bench(late_script=late_script)
+    writer = bench.writer(late_steps=LatePolicy.SUBRUN, retry_seconds=5.0, spool_root=tmp_path)
+    await writer.scalar("a", 1.0, 9)
+    await writer.flush()
+    late_script.always(AWAY)
+    await writer.scalar("a", 1.0, 3)
+    await writer.scalar("a", 1.0, 10)
+    with pytest.raises(summary.CommitError):
+        await writer.close()
+    await writer.init()
+    assert (writer.stats.committed, writer.stats.pending, writer.stats.spooled) == (2, 1, 1)
+    late_script.heal()
+    await asyncio.sleep(100.0)
+    await writer.close()
+    assert (writer.stats.committed, writer.stats.pending, writer.stats.recovered) == (3, 0, 0)
+    assert [step for _, step, _ in bench.late()] == [3]
+
+
+@pytest.mark.virtual_time
+async def test_what_is_handed_over_while_the_writer_gives_up(tmp_path: Path) -> None:
+    """Is told of once, with the late run."""
+    bench = Bench()
+    writer = bench.writer(late_steps=LatePolicy.SUBRUN, retry_seconds=5.0, spool_root=tmp_path)
+    await writer.scalar("a", 1.0, 9)
+    await writer.flush()
+    bench.script.always(AWAY)
+    await writer.scalar("a", 1.0, 10)
+    with pytest.raises(summary.FlushTimeoutError):
+        await writer.flush(1.0)
+    await writer.scalar("a", 1.0, 3)
+    with pytest.raises(summary.CommitError) as caught:
+        await writer.close()
+    assert (caught.value.uncommitted, writer.stats.pending) == (2, 2)
+
+
+@pytest.mark.virtual_time
+async def test_a_writer_that_is_opened_again_while_it_closes(tmp_path: Path) -> None:
+    """The opening waits for the closing: two at once would count, and might write, the same."""
+    bench = Bench()
+    writer = bench.writer(retry_seconds=50.0, spool_root=tmp_path, pending_bytes=4096)
+    await writer.init()
+    bench.script.always([Fault("append"), Fault("probe")])
+    for step in range(100):
+        await writer.scalar("a", 1.0, step)
+        await asyncio.sleep(0.05)
+    closing = asyncio.create_task(writer.close())
+    await asyncio.sleep(1.0)
+    opening = asyncio.create_task(writer.init())
+    await asyncio.sleep(1.0)
+    assert_balanced(writer)
+    assert not opening.done()
+    bench.script.heal()
+    await asyncio.gather(closing, opening)
+    await writer.close()
+    assert (writer.stats.accepted, writer.stats.committed, writer.stats.pending) == (100, 100, 0)
+    assert bench.steps() == list(range(100))
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_writer_that_is_opened_again_after_a_bug(late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What died with it is dropped; its late run is not left behind by close()."""
+
+    def broken(*arguments: object) -> bytes:
+        raise ZeroDivisionError("a bug")
+
+    late_script = Script()
+    bench = Bench(late_script=late_script)
+    writer = bench.writer(late_steps=LatePolicy.SUBRUN)
+    await writer.scalar("a", 1.0, 9)
+    await writer.flush()
+    if late:
+        late_script.gate = asyncio.Event()
+        await writer.scalar("a", 1.0, 3)
+        with pytest.raises(summary.FlushTimeoutError):
+            await writer.flush(0.05)
+    with monkeypatch.context() as patched:
+        patched.setattr(outflow, "concatenated", broken)
+        await writer.scalar("a", 1.0, 10)
+        with pytest.raises(summary.PipelineError):
+            await writer.flush()
+    if late_script.gate is not None:
+        asyncio.get_running_loop().call_soon(late_script.gate.set)
+    with pytest.raises(summary.PipelineError):
+        await writer.close()
+    assert not [task for task in asyncio.all_tasks() if "asyncsummary writer" in task.get_name()]
+    await writer.init()
+    await writer.scalar("a", 1.0, 11)
+    await writer.close()
+    assert_balanced(writer)
+    assert (writer.stats.committed, writer.stats.dropped) == (3 if late else 2, 1)
