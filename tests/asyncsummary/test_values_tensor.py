@@ -86,7 +86,7 @@ def test_strings() -> None:
         ([[1, 2], ["a", b"b"]], InvalidTypeError),
         ([np.float32(1), "a"], InvalidTypeError),
         ([1, None], InvalidTypeError),
-        ([1, np.timedelta64(1)], InvalidTypeError),
+        ([1, np.timedelta64(1, "s")], InvalidTypeError),
         ([["a", "b"], ["c"]], InvalidTypeError),
         ([["a", np.zeros(3)], ["b", np.zeros(2)]], InvalidTypeError),
         ([[["a", "b"], ["c", "d"]], np.zeros((2, 3))], InvalidTypeError),
