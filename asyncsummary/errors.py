@@ -23,7 +23,7 @@ def shown(value: object, longest: int = 60) -> str:
     """
     try:
         return repr(value)[:longest]
-    except Exception:
+    except Exception:  # the class's own repr may raise anything
         return f"<{type(value).__name__}>"
 
 

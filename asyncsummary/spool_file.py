@@ -57,7 +57,7 @@ class SpoolFile:
             first = header.file_version(name.seconds)
             file = SpoolFile(path, descriptor, 0, Journal(len(first)))
             file._write(first)
-        except BaseException:
+        except BaseException:  # whatever it was: nobody else knows of the descriptor, or the file
             os.close(descriptor)
             path.unlink(missing_ok=True)
             raise
