@@ -213,7 +213,7 @@ class LocalFolder:
                 if self._fsync:
                     os.fsync(file.fileno())
                 return _position(file.fileno())
-            except BaseException:
+            except BaseException:  # whatever it was: a part of a file must not stay under that name
                 path.unlink(missing_ok=True)
                 raise
 
