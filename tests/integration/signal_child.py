@@ -24,6 +24,9 @@ from asyncsummary.protos import Summary, Value
 from asyncsummary_storage import Fault, When
 from tests.support.writing import Bench
 
+BEFORE_THE_OTHER = 10
+"""So many summaries the blocking writer of ``threads`` has accepted before the other thread's writer begins."""
+
 
 async def write_for_ever(writer: summary.SummaryWriter) -> None:
     """Print each step once it is accepted."""
@@ -64,9 +67,10 @@ async def hanging(deadline: float, *, blocked: bool) -> None:
 def threads(logdir: str, deadline: float) -> None:
     """Two writers, none of them in the main thread."""
     summary.install_signal_handlers(deadline_seconds=deadline)
-    threading.Thread(target=lambda: asyncio.run(before(f"{logdir}/loop")), daemon=True).start()
     with FileWriter(f"{logdir}/blocking", max_queue=10**9, flush_secs=10**6) as writer:
         for step in range(1_000_000):
+            if step == BEFORE_THE_OTHER:
+                threading.Thread(target=lambda: asyncio.run(before(f"{logdir}/loop")), daemon=True).start()
             writer.add_summary(Summary(value=[Value(tag="t", simple_value=step)]), step)
 
 
