@@ -19,9 +19,10 @@ from asyncsummary_storage.errors import (
     UnsupportedError,
 )
 from asyncsummary_storage.faulty import Fault, FaultyFolder, Script, When
+from asyncsummary_storage.in_thread import in_thread
 from asyncsummary_storage.local import LocalFolder
 from asyncsummary_storage.memory import MemoryDisk, MemoryFolder
-from asyncsummary_storage.opening import is_local, open_folder, scheme_of
+from asyncsummary_storage.opening import absolute, is_local, open_folder, scheme_of
 from asyncsummary_storage.position import NOTHING, Position
 from asyncsummary_storage.protocols import Entry, Folder, Growth, Segment, Terms
 
@@ -52,6 +53,8 @@ __all__ = [
     "TransientError",
     "UnsupportedError",
     "When",
+    "absolute",
+    "in_thread",
     "is_local",
     "open_folder",
     "scheme_of",

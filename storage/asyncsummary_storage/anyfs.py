@@ -13,6 +13,7 @@ from asyncsummary_storage.errors import (
     AccessDeniedError,
     NotAFolderError,
     OutcomeUnknownError,
+    PermanentError,
     PreconditionFailedError,
     SegmentMissingError,
     StorageError,
@@ -44,6 +45,10 @@ class FsspecStore:
     def terms(self) -> Terms:
         return Terms(Growth.IN_PLACE if self._appends else Growth.REWRITE)
 
+    @property
+    def puts_are_whole(self) -> bool:
+        return False  # many truncate the file, and then send
+
     async def connect(self) -> None:
         await self.run(self._connect)
 
@@ -51,7 +56,10 @@ class FsspecStore:
         import fsspec
 
         if self._fs is None:
-            self._fs, self._root = fsspec.core.url_to_fs(self._url, skip_instance_cache=True, **self._options)
+            try:
+                self._fs, self._root = fsspec.core.url_to_fs(self._url, skip_instance_cache=True, **self._options)
+            except TypeError as error:
+                raise PermanentError(f"{self._url}: storage_options: {error}") from error
         if self._fs.exists(self._root) and not self._fs.isdir(self._root):
             raise NotAFolderError(f"{self._url}: a file is where this folder should be")
         self._fs.makedirs(self._root, exist_ok=True)

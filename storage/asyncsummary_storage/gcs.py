@@ -41,6 +41,8 @@ class GCSStore:
     extend_from = 1024 * 1024
     """Below this one upload of everything is cheaper than two requests, and takes no longer."""
 
+    puts_are_whole = True
+
     def __init__(self, bucket: str, options: Mapping[str, Any], emulator: str | None = None) -> None:
         self._bucket = bucket
         self._client = GCSClient(bucket, options, emulator)

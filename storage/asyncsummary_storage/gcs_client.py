@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _REFRESH_BEFORE = timedelta(minutes=4)
+_PATIENCE_SECONDS = 2.0  # with a new token, while the old one holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class GCSClient:
             self._options["token"] = "anon"
         self._renewed = False
         self._fs: Any = None
-        self._refreshing = asyncio.Lock()
+        self._refreshing: asyncio.Future[None] | None = None
         self._send: Any = None
 
     @property
@@ -103,12 +104,13 @@ class GCSClient:
     ) -> _T:
         """Send one request and return what is parsed from the answer. ``sent`` and ``of_object``: see ``gcs_errors.translated``."""
         with self._mapped(where, sent=sent, of_object=of_object):
+            _answer.set(_NO_ANSWER)
+            await self._refresh_early()
+            token = self._token
             try:
-                _answer.set(_NO_ANSWER)
-                await self._refresh_early()
                 _status, _headers, _info, content = await self._send(self._fs, method, path, *args, **kwargs)
             except Exception as error:
-                if status_of(error, self.status()) == 401 and await self._renew(where):
+                if status_of(error, self.status()) == 401 and (token != self._token or await self._renew(where)):
                     raise TransientError(f"{where}: the token was refused and is renewed: {error}") from error
                 raise
             self._renewed = False
@@ -129,18 +131,33 @@ class GCSClient:
             await fs._session.close()
 
     async def _refresh_early(self) -> None:
-        """Get a token where there is none yet, and renew one that is about to run out. If that fails, the old one is used to its end."""
+        """Get a token where there is none yet, and renew one that is about to run out. If that fails, or takes long, the old one is used
+        to its end.
+        """
         credentials = self._fs.credentials.credentials
         if credentials is None or _holds(credentials, _REFRESH_BEFORE):
             return
-        try:
-            async with self._refreshing:
-                if not _holds(credentials, _REFRESH_BEFORE):  # still, after another task's turn
-                    await asyncio.to_thread(_refresh, credentials)
-        except Exception as error:
-            if not _holds(credentials, timedelta()):
-                raise
+        is_waited_for = self._refreshing is None or self._refreshing.done()
+        refreshing = self._refresh(credentials)
+        if not _holds(credentials, timedelta()):
+            await asyncio.shield(refreshing)
+        elif is_waited_for:
+            await asyncio.wait([refreshing], timeout=_PATIENCE_SECONDS)
+
+    def _refresh(self, credentials: Any) -> "asyncio.Future[None]":
+        """Get a new token in a thread; one is enough, also where the server of tokens does not answer."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.get_running_loop().run_in_executor(None, _refresh, credentials)
+            self._refreshing.add_done_callback(self._note_refreshed)
+        return self._refreshing
+
+    def _note_refreshed(self, refreshing: "asyncio.Future[None]") -> None:
+        if not refreshing.cancelled() and (error := refreshing.exception()) is not None:
             logger.debug("gs://%s: the token is not renewed yet: %s", self._bucket, error)
+
+    @property
+    def _token(self) -> Any:
+        return getattr(self._fs.credentials.credentials, "token", None)
 
     async def _renew(self, where: str) -> bool:
         """Get a new token although ours should hold: it may be revoked. False: there is none to get, or a new one was refused, too."""
@@ -149,7 +166,7 @@ class GCSClient:
             return False
         _answer.set(_NO_ANSWER)  # what follows is asked of the token server
         with self._mapped(where, sent=False):
-            await asyncio.to_thread(_refresh, credentials)
+            await asyncio.shield(self._refresh(credentials))
         self._renewed = True
         return True
 

@@ -1,18 +1,15 @@
 """How do segments grow on a local disk? In place, by one open-check-write-close under a file lock, off the event loop."""
 
-import asyncio
 import contextlib
 import errno
 import fcntl
+import io
 import itertools
 import os
 import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-
-import aiofiles
-import aiofiles.os
 
 from asyncsummary_storage.errors import (
     AccessDeniedError,
@@ -25,6 +22,7 @@ from asyncsummary_storage.errors import (
     TransientError,
     UnsupportedError,
 )
+from asyncsummary_storage.in_thread import in_thread
 from asyncsummary_storage.position import NOTHING, Position
 from asyncsummary_storage.protocols import Entry, Growth, Terms
 
@@ -34,7 +32,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NEVER = {errno.ENAMETOOLONG, errno.EISDIR}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
-_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+_NO_LOCKS = {errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
 class LocalSegment:
@@ -56,42 +54,28 @@ class LocalSegment:
         return self._path.name
 
     async def append(self, data: bytes, at: Position) -> Position:
-        return await asyncio.to_thread(self._append, data, at)
+        return await in_thread(self._append, data, at)
 
     async def extend(self, data: bytes, at: Position) -> Position:
         raise UnsupportedError(f"{self._path}: a file grows in place; append to it")
 
     async def probe(self) -> Position:
-        return await asyncio.to_thread(self._probe)
+        return await in_thread(self._probe)
 
     async def read(self, start: int, stop: int) -> bytes:
-        with _mapped(self._path):
-            try:
-                async with aiofiles.open(self._path, "rb") as file:
-                    await file.seek(start)
-                    return await file.read(max(0, stop - start))
-            except FileNotFoundError as error:
-                raise SegmentMissingError(f"{self._path}: no such file") from error
+        return await in_thread(self._read, start, stop)
 
     async def cut(self, at: Position, size: int) -> Position:
-        return await asyncio.to_thread(self._cut, at, size)
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other calls away. One that hangs takes up its own thread, and not all others by calls that wait for it."""
-        if not self._lock.acquire(timeout=_LONGEST_WAIT):
-            raise TransientError(f"{self._path}: an earlier call has not ended")
-        try:
-            yield
-        finally:
-            self._lock.release()
+        return await in_thread(self._cut, at, size)
 
     def _append(self, data: bytes, at: Position) -> Position:
-        with self._alone(), _mapped(self._path), self._opened(at, create=not at.exists) as descriptor:
+        with _alone(self._lock, self._path), _mapped(self._path), self._opened(at, create=not at.exists) as descriptor:
             try:
                 _write_all(descriptor, data, at.offset)
                 if self._fsync:
                     os.fsync(descriptor)
+                if self._fsync and not at.exists:
+                    _sync_names(self._path.parent)
             except OSError as error:
                 self._undo(descriptor, at, error)
                 raise
@@ -107,15 +91,24 @@ class LocalSegment:
             raise OutcomeUnknownError(f"{self._path}: a write failed ({cause}) and could not be taken back ({error})") from cause
 
     def _probe(self) -> Position:
-        with self._alone(), _mapped(self._path):
+        with _alone(self._lock, self._path), _mapped(self._path):
             try:
                 status = self._path.stat()
             except FileNotFoundError:
                 return NOTHING
             return Position(status.st_size, _version(status))
 
+    def _read(self, start: int, stop: int) -> bytes:
+        with _alone(self._lock, self._path), _mapped(self._path):
+            try:
+                with open(self._path, "rb", buffering=0) as file:
+                    file.seek(start)
+                    return _read_all(file, max(0, stop - start))
+            except FileNotFoundError as error:
+                raise SegmentMissingError(f"{self._path}: no such file") from error
+
     def _cut(self, at: Position, size: int) -> Position:
-        with self._alone(), _mapped(self._path), self._opened(at, create=False) as descriptor:
+        with _alone(self._lock, self._path), _mapped(self._path), self._opened(at, create=False) as descriptor:
             os.ftruncate(descriptor, size)
             if self._fsync:
                 os.fsync(descriptor)
@@ -126,7 +119,7 @@ class LocalSegment:
         """Open and lock the file, and see that it ends at ``at``."""
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
         if create:
-            _make_folder_of(self._path)
+            _make_folder(self._path.parent)
         try:
             descriptor = os.open(self._path, flags, 0o666)
         except FileExistsError as error:
@@ -136,7 +129,7 @@ class LocalSegment:
         try:
             _lock_file(descriptor)
             now = _position(descriptor)
-            if now != at and not create:
+            if now != at and not (create and not now.offset):  # whoever found it empty may have been faster
                 raise PreconditionFailedError(f"{self._path}: ends at {now}, not at {at}")
             yield descriptor
         finally:
@@ -149,6 +142,7 @@ class LocalFolder:
     def __init__(self, path: str | os.PathLike[str], *, fsync: bool = False) -> None:
         self._path = Path(path)
         self._fsync = fsync
+        self._lock = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -156,23 +150,24 @@ class LocalFolder:
 
     @property
     def terms(self) -> Terms:
-        return Terms(Growth.IN_PLACE)
+        return Terms(Growth.IN_PLACE, can_cut=True)
 
     async def open(self) -> list[Entry]:
-        with _mapped(self._path):
-            try:
-                await aiofiles.os.makedirs(self._path, exist_ok=True)
-            except FileExistsError as error:
-                raise NotAFolderError(f"{self._path}: a file is where this folder should be") from error
-            except FileNotFoundError as error:
-                raise PermanentError(f"{self._path}: the folder cannot be made") from error
+        await in_thread(self._make)
         return await self.entries()
 
+    def _make(self) -> None:
+        with _alone(self._lock, self._path), _mapped(self._path):
+            try:
+                _make_folder(self._path)
+            except FileNotFoundError as error:
+                raise PermanentError(f"{self._path}: the folder cannot be made") from error
+
     async def entries(self) -> list[Entry]:
-        return await asyncio.to_thread(self._list)
+        return await in_thread(self._list)
 
     def _list(self) -> list[Entry]:
-        with _mapped(self._path):
+        with _alone(self._lock, self._path), _mapped(self._path):
             try:
                 items = os.scandir(self._path)
             except FileNotFoundError:
@@ -185,13 +180,13 @@ class LocalFolder:
         return LocalSegment(self._path / name, self._fsync)
 
     async def put(self, name: str, data: bytes, replacing: Position) -> Position:
-        return await asyncio.to_thread(self._put, self._path / name, data, replacing)
+        return await in_thread(self._put, self._path / name, data, replacing)
 
     def _put(self, path: Path, data: bytes, replacing: Position) -> Position:
         """Write a file beside the old one, and let it take its name, so that a reader sees one or the other."""
         fresh = path.with_name(f".{path.name}.{os.getpid()}.{next(_count)}.new")
-        with _mapped(path), _held(path, replacing):
-            _make_folder_of(path)
+        with _alone(self._lock, path), _mapped(path), _held(path, replacing):
+            _make_folder(path.parent)
             try:
                 position = self._write_new(fresh, data)
                 if replacing.exists:
@@ -202,6 +197,8 @@ class LocalFolder:
                 raise PreconditionFailedError(f"{path}: exists already") from error
             finally:
                 fresh.unlink(missing_ok=True)
+            if self._fsync:
+                _sync_names(path.parent)
         return position
 
     def _write_new(self, path: Path, data: bytes) -> Position:
@@ -234,13 +231,24 @@ def _entry(item: os.DirEntry[str]) -> Entry | None:
 
 
 @contextlib.contextmanager
+def _alone(lock: threading.Lock, path: Path) -> Iterator[None]:
+    """Keep other calls away. One that hangs takes up its own thread, and not all others by calls that wait for it."""
+    if not lock.acquire(timeout=_LONGEST_WAIT):
+        raise TransientError(f"{path}: an earlier call has not ended")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
 def _held(path: Path, at: Position) -> Iterator[None]:
     """Keep other processes from replacing a file, and see that it is what it was; where there is to be none, there is nothing to keep."""
     if not at.exists:
         yield
         return
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = _opened_to_lock(path)
     except FileNotFoundError as error:
         raise PreconditionFailedError(f"{path}: the file has disappeared") from error
     try:
@@ -261,6 +269,8 @@ def _mapped(path: Path) -> Iterator[None]:
         yield
     except StorageError:
         raise
+    except ValueError as error:  # null characters, and what is no UTF-8
+        raise PermanentError(f"{str(path)!r}: cannot be a file's name: {error}") from error
     except NotADirectoryError as error:
         raise NotAFolderError(f"{path}: a file is where one of its folders should be") from error
     except OSError as error:
@@ -273,9 +283,8 @@ def _mapped(path: Path) -> Iterator[None]:
         raise TransientError(f"{path}: {error}") from error
 
 
-def _make_folder_of(path: Path) -> None:
-    """Make the folder of a file: somebody may have cleaned up since it was opened."""
-    folder = path.parent
+def _make_folder(folder: Path) -> None:
+    """Make a folder; of a file's, because somebody may have cleaned up since it was opened."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
@@ -283,6 +292,15 @@ def _make_folder_of(path: Path) -> None:
         if os.path.exists(named) and not os.path.isdir(named):
             raise NotAFolderError(f"{named}: a file is where this folder should be") from error
         raise TransientError(f"{named}: leads nowhere at present; once its disk is there again, writing goes on") from error
+
+
+def _sync_names(folder: Path) -> None:
+    """Have the names in a folder survive a power cut, too."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _linked(fresh: Path, path: Path) -> bool:
@@ -302,6 +320,22 @@ def _write_all(descriptor: int, data: bytes, offset: int) -> None:
         written = os.pwrite(descriptor, view, offset)
         view = view[written:]
         offset += written
+
+
+def _read_all(file: io.FileIO, size: int) -> bytes:
+    pieces: list[bytes] = []
+    while size and (piece := file.read(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _opened_to_lock(path: Path) -> int:
+    """Open a file for writing, since NFS locks no other, though it is replaced; if that is forbidden, the folder may still allow it."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _lock_file(descriptor: int) -> None:

@@ -83,7 +83,7 @@ class MemoryFolder:
     def __init__(self, path: str = "run", disk: MemoryDisk | None = None, terms: Terms | Growth = Growth.IN_PLACE) -> None:
         self.disk = disk if disk is not None else MemoryDisk()
         self._path = path.rstrip("/")
-        self._terms = Terms(terms) if isinstance(terms, Growth) else terms
+        self._terms = Terms(terms, can_cut=terms is Growth.IN_PLACE) if isinstance(terms, Growth) else terms
 
     @property
     def url(self) -> str:

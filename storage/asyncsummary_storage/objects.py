@@ -22,6 +22,11 @@ class ObjectStore(Protocol):
         """What appends take here."""
         ...
 
+    @property
+    def puts_are_whole(self) -> bool:
+        """Whether a put that fails leaves what was there before."""
+        ...
+
     async def connect(self) -> None:
         """Import, and get ready for requests; what is wrong with the bucket may show only in the first one."""
         ...
@@ -111,6 +116,8 @@ class ObjectSegment:
             folder, slash, name = self._key.rpartition("/")
             if name in {entry.name for entry in await self._store.entries(folder + slash)}:
                 raise TransientError(f"{self._key}: is said to be missing, and is listed")
+        elif not self._store.puts_are_whole and position.offset < len(self._sent) and position not in self._known:
+            return await self._mended(position)
         return position
 
     async def read(self, start: int, stop: int) -> bytes:
@@ -120,6 +127,14 @@ class ObjectSegment:
 
     async def cut(self, at: Position, size: int) -> Position:
         raise UnsupportedError(f"{self._key}: an object is never shortened, since its readers would fail")
+
+    async def _mended(self, found: Position) -> Position:
+        """End a put that was cut off, which has taken from readers what was there before. Return where the segment ends."""
+        if self._sent[: found.offset] != await self.read(0, found.offset):
+            return found
+        end = await self._store.put(self._key, self._sent, found)
+        self._known = (*self._known, end)
+        return end
 
     async def _load(self, at: Position) -> None:
         """Fetch the stored content, to go on with what another process began, or with an append of unknown outcome."""

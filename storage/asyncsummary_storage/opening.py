@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from asyncsummary_storage.errors import UnsupportedError
@@ -28,6 +29,16 @@ def is_local(url: str) -> bool:
     return "::" not in url and (scheme is None or scheme in _LOCAL)
 
 
+def absolute(url: str) -> str:
+    """Return the URL of the same place for good: whatever the program's current folder becomes, and for programs in other folders."""
+    if not is_local(url):
+        return url
+    try:
+        return str(Path(_local_path(url)).absolute())
+    except OSError:  # the current folder is gone; what that means is told at opening
+        return url
+
+
 def open_folder(url: str, storage_options: Mapping[str, Any] | None = None) -> Folder:
     """Return the folder of a path or URL, not yet opened.
 
@@ -41,7 +52,7 @@ def open_folder(url: str, storage_options: Mapping[str, Any] | None = None) -> F
         raise UnsupportedError(f"{url}: chained URLs cannot be appended to safely; give the last one, {url.rsplit('::', 1)[1]!r}")
     scheme = scheme_of(url)
     if scheme is None or scheme in _LOCAL:
-        return _local(url, scheme, options)
+        return _local(url, options)
     bucket, _, prefix = url[len(scheme) + 3 :].partition("/")
     if scheme in _S3 | _GCS and not bucket:
         raise UnsupportedError(f"{url}: names no bucket; write {scheme}://bucket/folder")
@@ -59,12 +70,16 @@ def open_folder(url: str, storage_options: Mapping[str, Any] | None = None) -> F
     return _any(url, scheme, options)
 
 
-def _local(url: str, scheme: str | None, options: dict[str, Any]) -> LocalFolder:
+def _local(url: str, options: dict[str, Any]) -> LocalFolder:
     fsync = options.pop("fsync", False)
     if options:
         raise UnsupportedError(f"{url}: a local folder knows the option 'fsync' only, not {', '.join(map(repr, options))}")
-    path = url if scheme is None else url[len(scheme) + 3 :]
-    return LocalFolder(os.path.expanduser(path), fsync=bool(fsync))
+    return LocalFolder(_local_path(url), fsync=bool(fsync))
+
+
+def _local_path(url: str) -> str:
+    scheme = scheme_of(url)
+    return os.path.expanduser(url if scheme is None else url[len(scheme) + 3 :])
 
 
 def _any(url: str, scheme: str, options: dict[str, Any]) -> Folder:

@@ -23,7 +23,8 @@ class Terms:
 
     ``growth``: how ``Segment.append`` does it. ``extend_from``: the length in bytes from which on ``Segment.extend`` can be used, None
     if never. ``extend_requests``: how many write requests one ``extend`` is. ``seconds_between_writes``: the storage wants no more than
-    one write of the same segment in so many seconds. ``most_appends``: a segment takes no more appends than this.
+    one write of the same segment in so many seconds. ``most_appends``: a segment takes no more appends than this. ``can_cut``: whether
+    ``Segment.cut`` can be used.
     """
 
     growth: Growth
@@ -31,6 +32,7 @@ class Terms:
     extend_requests: int = 0
     seconds_between_writes: float = 0.0
     most_appends: int | None = None
+    can_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

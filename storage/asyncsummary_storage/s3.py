@@ -35,6 +35,8 @@ class S3Store:
     smallest_part = 5 * 1024 * 1024
     """S3 takes no part below this but the last one, so shorter objects cannot be copied into a part."""
 
+    puts_are_whole = True
+
     def __init__(self, bucket: str, options: Mapping[str, Any]) -> None:
         self._bucket = bucket
         self._client = S3Client(bucket, options)

@@ -37,7 +37,7 @@ from tests.support.virtual_time import VirtualTimeLoop
 
 WRITERS: tuple[str, ...] = ("a", "b", "c")
 TERMS = {
-    "in place": Terms(Growth.IN_PLACE),
+    "in place": Terms(Growth.IN_PLACE, can_cut=True),
     "rewritten": Terms(Growth.REWRITE),
     "extended by the storage": Terms(Growth.REWRITE, extend_from=500, extend_requests=4, most_appends=12),
 }

@@ -13,6 +13,7 @@ class Store:
     """A storage that answers as it is told to."""
 
     terms = Terms(Growth.REWRITE)
+    puts_are_whole = True
 
     def __init__(self, found: Position, listed: "list[Entry] | Exception") -> None:
         self._found = found
