@@ -21,7 +21,7 @@ from asyncsummary.errors import InvalidArgumentError, OpenError
 from asyncsummary.factory import create_file_writer
 from asyncsummary.protos import Event
 from asyncsummary.writer import SummaryWriter
-from asyncsummary_storage import StorageError, is_local, open_folder
+from asyncsummary_storage import Folder, StorageError, is_local, open_folder
 
 _logger = logging.getLogger("asyncsummary")
 
@@ -142,13 +142,15 @@ def _folder(*names: str | None) -> str:
 async def _require_empty(folder: str, options: Mapping[str, Any] | None) -> None:
     if is_local(folder) and not await asyncio.to_thread(_is_there, folder):
         return  # opening it would make it
-    storage = open_folder(folder, options)
+    storage: Folder | None = None
     try:
+        storage = open_folder(folder, options)
         names = [entry.name for entry in await storage.open() if "tfevents" in entry.name]
     except StorageError as error:
         raise OpenError(f"logdir {folder!r}: {error}", retriable=error.retriable) from error
     finally:
-        await storage.close()
+        if storage is not None:
+            await storage.close()
     if names:
         raise InvalidArgumentError(f"logdir: {folder!r} has event files already ({names[0]}); export to another folder")
 

@@ -121,10 +121,17 @@ def _uri(given: object) -> str:
 def _names(user: object, experiment: object, run: object) -> Names:
     now = datetime.now().astimezone()
     return Names(
-        checked_name("user_name", getpass.getuser() if user is None else user, USER),
+        checked_name("user_name", _this_user() if user is None else user, USER),
         checked_name("experiment_name", now.strftime("%Y-%m-%d") if experiment is None else experiment, EXPERIMENT),
         checked_name("run_name", now.strftime("%H:%M:%S") if run is None else run, RUN),
     )
+
+
+def _this_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError) as error:  # in a container, for example, under a number that nobody has
+        raise InvalidArgumentError(f"user_name: this process has no user's name ({error}); give one, or b'' for nobody") from error
 
 
 def _journal_mode(given: object) -> str:

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 from asyncsummary.database.factory import create_db_writer
 from asyncsummary.errors import InvalidArgumentError, InvalidSummaryError, OpenError
 from asyncsummary.protos import Event
@@ -78,8 +80,8 @@ async def _runs(root: str, options: Mapping[str, Any] | None) -> list[str]:
     """Return the folders with event files, relative to the root."""
     try:
         paths = await asyncio.to_thread(_local_files if is_local(root) else _remote_files, root, options)
-    except (OSError, ImportError, ValueError) as error:
-        raise OpenError(f"logdir {root!r}: {error}") from error
+    except Exception as error:  # fsspec's filesystems raise whatever their clients do, for wrong options, too
+        raise OpenError(f"logdir {root!r}: {type(error).__name__}: {error}") from error
     runs = sorted({os.path.dirname(path) or "." for path in paths if _MARK in os.path.basename(path)})
     if not runs:
         raise InvalidArgumentError(f"logdir: there are no event files in {root!r}")
@@ -88,7 +90,12 @@ async def _runs(root: str, options: Mapping[str, Any] | None) -> list[str]:
 
 def _local_files(root: str, options: Mapping[str, Any] | None) -> list[str]:
     top = os.path.expanduser(root.removeprefix("file://"))
-    return [os.path.relpath(os.path.join(folder, name), top) for folder, _, names in os.walk(top) for name in names]
+    found = []
+    for folder, folders, names in os.walk(top, followlinks=True):  # as TensorBoard does
+        here = os.path.join(os.path.realpath(folder), "")
+        folders[:] = [name for name in folders if not here.startswith(os.path.join(os.path.realpath(os.path.join(folder, name)), ""))]
+        found += [os.path.relpath(os.path.join(folder, name), top) for name in names]
+    return found
 
 
 def _remote_files(root: str, options: Mapping[str, Any] | None) -> list[str]:
@@ -106,19 +113,20 @@ async def _import_run(
     options: Mapping[str, Any] | None,
     on_progress: Callable[[ImportedRun], None],
 ) -> ImportedRun:
-    folder = open_folder(folder_url, options)
+    folder: Folder | None = None
     events = skipped = read = 0
     damage = None
     try:
+        folder = open_folder(folder_url, options)
         entries = [entry for entry in await folder.open() if _MARK in entry.name]
         total = sum(entry.size for entry in entries)
         for entry in entries:
             scanner = Scanner()
             async for data in _pieces(folder, entry):
                 for payload in scanner.feed(data):
-                    if not _holds_something(payload):
-                        continue
                     try:
+                        if not _holds_something(payload):
+                            continue
                         await writer.import_event(payload)
                         events += 1
                     except InvalidSummaryError as error:
@@ -132,7 +140,8 @@ async def _import_run(
     except StorageError as error:
         raise OpenError(f"logdir {folder_url!r}: {error}", retriable=error.retriable) from error
     finally:
-        await folder.close()
+        if folder is not None:
+            await folder.close()
     return ImportedRun(run, events, skipped, read, total, damage)
 
 
@@ -143,5 +152,12 @@ async def _pieces(folder: Folder, entry: Entry) -> AsyncIterator[bytes]:
 
 
 def _holds_something(payload: bytes) -> bool:
-    """Whether an event is one of those that a database has rows for; the first of a file and the logs of sessions are not."""
-    return Event.FromString(payload).WhichOneof("what") in {"summary", "graph_def"}
+    """Whether an event is one of those that a database has rows for; the first of a file and the logs of sessions are not.
+
+    Raises:
+        InvalidSummaryError: it is no Event.
+    """
+    try:
+        return Event.FromString(payload).WhichOneof("what") in {"summary", "graph_def"}
+    except DecodeError as error:
+        raise InvalidSummaryError(f"these {len(payload)} bytes are no serialised Event: {error}") from error

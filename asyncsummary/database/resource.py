@@ -20,6 +20,7 @@ from asyncsummary.steps import as_step, current_step
 from asyncsummary.values.embedding import Embedding
 from asyncsummary.values.series import series
 from asyncsummary.values.tensor import DATA_TYPES
+from asyncsummary_storage import in_thread
 
 _wall_time = time.time
 _float32 = struct.Struct("<f").unpack
@@ -126,7 +127,7 @@ class DatabaseResource(WriterResource):
                 if len(payload) <= _CHECK_INLINE:
                     event_rows(payload)
                 else:
-                    await asyncio.to_thread(event_rows, payload)
+                    await in_thread(event_rows, payload)
                     pipeline = await self.opened()  # it may have been closed meanwhile
         return await super()._accept(pipeline, payload)
 

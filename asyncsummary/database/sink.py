@@ -24,7 +24,7 @@ from asyncsummary.queue import SummaryQueue
 from asyncsummary.sink import GaveUpError
 from asyncsummary.stats import Counters
 from asyncsummary.tags import TagTable
-from asyncsummary_storage import PermanentError, StorageError, TransientError
+from asyncsummary_storage import PermanentError, StorageError, TransientError, in_thread
 
 _logger = logging.getLogger("asyncsummary")
 
@@ -96,6 +96,7 @@ class DatabaseSink:
     is_urgent = False
     in_spool = 0
     saved = 0
+    recovering = 0
     beside = 0
     elsewhere = 0
 
@@ -207,7 +208,7 @@ class DatabaseSink:
                 effort += 1
             else:
                 try:
-                    payload = await asyncio.to_thread(part.encode) if isinstance(part, Deferred) else part
+                    payload = await in_thread(part.encode) if isinstance(part, Deferred) else part
                     plan.add_event(event_rows(payload))
                 except InvalidSummaryError as error:  # what can be checked before was; an encoder can still make what no database holds
                     refused.append(error)
@@ -226,7 +227,7 @@ class DatabaseSink:
         plan = work.plan
         assert plan is not None, "the rows are made"
         database = self._database or await self._connect()
-        if not await asyncio.to_thread(database.is_there):
+        if not await in_thread(database.is_there):
             database = await self._move(database)
         if work.draft is not None and await database.was_committed():
             self._keep(work.draft)
@@ -253,7 +254,11 @@ class DatabaseSink:
         return evidence
 
     async def _write_tensors(self, database: Database, draft: Catalog, plan: Plan) -> Evidence:
-        ((highest,),) = await database.fetch("SELECT coalesce(max(rowid), 0) FROM Tensors")
+        # Strings may be left of rows that somebody has deleted: they must not become those of others.
+        ((highest,),) = await database.fetch(
+            "SELECT coalesce(max(highest), 0) FROM"
+            " (SELECT max(rowid) AS highest FROM Tensors UNION ALL SELECT max(tensor_rowid) FROM TensorStrings)"
+        )
         first = highest + 1
         rows = plan.rows(draft.tag_ids(), first)
         statements = plan.tensors // _PER_STATEMENT
