@@ -120,7 +120,7 @@ def as_step(step: Any, tag: object, argument: str = "step") -> int:
     """
     try:
         number = operator.index(step)
-    except TypeError:
+    except Exception:  # a TypeError, or whatever the value's own conversion raises
         number = _only_element(step, tag, argument)
     if not SMALLEST_STEP <= number <= LARGEST_STEP:
         raise _error(InvalidSummaryError, argument, tag, f"{shown(number)} is out of range for int64")

@@ -12,7 +12,7 @@ from asyncsummary.values.array import as_array, is_real
 from asyncsummary.values.content import Content
 from asyncsummary.values.given import description_of
 from asyncsummary.values.histogram import histogram_content
-from asyncsummary.values.limits import at_least_one
+from asyncsummary.values.limits import count_of
 from asyncsummary.values.plugin import Ready, plugin_value
 from asyncsummary.values.tensor import tensor_proto
 
@@ -46,7 +46,7 @@ def buckets_content(value: Any, tag: str, buckets: Any, description: object = No
         InvalidSummaryError: a NaN or an infinity, values further apart than the largest double, or a number of buckets below 1 or
             above 2^24.
     """
-    count, about = _count(buckets, tag), description_of(description, tag)
+    count, about = count_of("buckets", buckets, tag, 1, _MOST_BUCKETS), description_of(description, tag)
     values = histogram_content(value, tag).values
     with np.errstate(over="ignore"):
         if values.size and not np.isfinite(float(values.max()) - float(values.min())):
@@ -119,13 +119,6 @@ def raw_histogram_content(fields: dict[str, Any], bucket_limits: Any, bucket_cou
 
 def _summary(tag: str, rows: NDArray[np.float64], description: object) -> Summary:
     return Summary(value=[plugin_value(tag, tensor_proto(rows, tag), "histograms", description=description)])
-
-
-def _count(buckets: Any, tag: str) -> int:
-    count = at_least_one("buckets", buckets, tag)
-    if count > _MOST_BUCKETS:
-        raise InvalidSummaryError(f"buckets of tag {tag!r}: must be {_MOST_BUCKETS} at the most, got {count}", tag)
-    return count
 
 
 def _vector(value: Any, argument: str, tag: str) -> NDArray[np.float64]:

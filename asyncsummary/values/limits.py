@@ -18,13 +18,31 @@ def at_least_one(argument: str, value: Any, tag: str) -> int:
     """
     try:
         limit = int(value) if isinstance(value, float) else operator.index(value)
-    except (TypeError, ValueError, OverflowError) as error:
+    except Exception as error:  # the value's own conversion can raise anything
         raise InvalidTypeError(f"{argument} of tag {tag!r}: must be an integer, got {shown(value)}", tag) from error
     if limit < 1:
         raise InvalidSummaryError(f"{argument} of tag {tag!r}: {shown(limit)} must be at least minimum 1", tag)
     if limit >= 2**31:
         raise InvalidSummaryError(f"{argument} of tag {tag!r}: must be < 2^31, got {shown(limit)}", tag)
     return limit
+
+
+def count_of(argument: str, value: Any, tag: str, least: int, most: int) -> int:
+    """Return how many there are to be; here nothing is rounded.
+
+    Raises:
+        InvalidTypeError: no integer.
+        InvalidSummaryError: fewer than ``least``, or more than ``most``.
+    """
+    try:
+        count = operator.index(value)
+    except Exception as error:  # the value's own conversion can raise anything
+        raise InvalidTypeError(f"{argument} of tag {tag!r}: must be an integer, got {shown(value)}", tag) from error
+    if isinstance(value, bool):
+        raise InvalidTypeError(f"{argument} of tag {tag!r}: must be an integer, got {shown(value)}", tag)
+    if not least <= count <= most:
+        raise InvalidSummaryError(f"{argument} of tag {tag!r}: must be from {least} to {most}, got {shown(count)}", tag)
+    return count
 
 
 def require_encodable(size: int, tag: object) -> None:

@@ -15,12 +15,13 @@ from asyncsummary.plugin_protos import PrCurvePluginData
 from asyncsummary.protos import Summary
 from asyncsummary.values.array import as_array, finite_float32, is_real
 from asyncsummary.values.given import description_of
-from asyncsummary.values.limits import at_least_one
+from asyncsummary.values.limits import count_of
 from asyncsummary.values.plugin import Ready, plugin_value
 from asyncsummary.values.scalar import LARGEST
 from asyncsummary.values.tensor import tensor_proto
 
 THRESHOLDS = 201
+_MOST_THRESHOLDS = 1 << 24
 """TensorBoard's own default. torch and tensorboardX have at most 127."""
 _SMALLEST_COUNT = 1e-7
 _ROWS = (
@@ -79,13 +80,11 @@ def pr_curve_content(
         raise InvalidSummaryError(f"predictions of tag {tag!r}: there are none (shape {found.shape})", tag)
     if wanted.dtype.kind != "b" and not np.isin(wanted, (0, 1)).all():
         raise InvalidSummaryError(f"labels of tag {tag!r}: must be 0 or 1, got {wanted.min()} to {wanted.max()}", tag)
-    if found.dtype.name in {"float16", "bfloat16"}:
+    if found.dtype.kind in "iu" or found.dtype.name in {"float16", "bfloat16"}:  # they could not hold the numbers of thresholds
         found = found.astype(np.float32)
     if not ((found >= 0) & (found <= 1)).all():
         raise InvalidSummaryError(f"predictions of tag {tag!r}: must be in [0, 1], got {found.min()} to {found.max()}", tag)
-    count = at_least_one("num_thresholds", num_thresholds, tag)
-    if count < 2:
-        raise InvalidSummaryError(f"num_thresholds of tag {tag!r}: must be at least 2, got {count}", tag)
+    count = count_of("num_thresholds", num_thresholds, tag, 2, _MOST_THRESHOLDS)
     flat = np.array(found, copy=True).reshape(-1)
     return PrCurve(tag, wanted.astype(bool).reshape(-1), flat, _weights(weights, wanted.shape, tag), count, about)
 

@@ -30,7 +30,12 @@ def scalar_value(value: Any, tag: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, np.generic):
         return _python_number(value, tag)
     if isinstance(value, SupportsIndex) and not hasattr(value, "__array__"):
-        return _python_number(operator.index(value), tag)  # a GlobalStep, for one
+        try:
+            return _python_number(operator.index(value), tag)  # a GlobalStep, for one
+        except InvalidSummaryError:
+            raise
+        except Exception as error:  # the value's own conversion can raise anything
+            raise InvalidTypeError(f"value of tag {tag!r}: cannot be read as a number: {error}", tag) from error
     array = as_array(value, tag)
     if array.dtype == object:
         raise _not_a_number(value, tag)

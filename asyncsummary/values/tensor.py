@@ -61,7 +61,9 @@ def tensor_proto(value: Any, tag: object) -> TensorProto:
         proto.tensor_shape.dim.add(size=size)
     if array.dtype.kind in "US" or array.dtype == object:
         proto.dtype = STRING
-        proto.string_val.extend(_string(item, tag) for item in array.reshape(-1).tolist())
+        strings = [_string(item, tag) for item in array.reshape(-1).tolist()]
+        require_encodable(sum(map(len, strings)), tag)
+        proto.string_val.extend(strings)
         return proto
     if array.dtype.name not in DATA_TYPES:
         raise InvalidTypeError(f"value of tag {tag!r}: dtype {array.dtype} has no counterpart in an event file", tag)

@@ -60,9 +60,11 @@ def test_a_raw_histogram() -> None:
 @pytest.mark.parametrize(
     ("values", "buckets", "kind", "message"),
     [
-        ([1.0], 0, InvalidSummaryError, "buckets of tag 't': 0 must be at least minimum 1"),
+        ([1.0], 0, InvalidSummaryError, "buckets of tag 't': must be from 1 to 16777216, got 0"),
         ([1.0], "5", InvalidTypeError, "buckets of tag 't': must be an integer"),
-        ([1.0], 1 << 25, InvalidSummaryError, "must be 16777216 at the most"),
+        ([1.0], 2.7, InvalidTypeError, "buckets of tag 't': must be an integer, got 2.7"),
+        ([1.0], True, InvalidTypeError, "buckets of tag 't': must be an integer, got True"),
+        ([1.0], 1 << 25, InvalidSummaryError, "must be from 1 to 16777216"),
         ([float("nan")], 5, InvalidSummaryError, "Nan in summary histogram for: t"),
         ([float("inf")], 5, InvalidSummaryError, "Infinity in summary histogram for: t"),
         ([-1e308, 1e308], 5, InvalidSummaryError, "further apart than the largest double"),
