@@ -16,7 +16,7 @@ from asyncsummary.order import LatePolicy
 from asyncsummary.plan import KIB, MIB
 from asyncsummary.queue import Limits, Overflow
 from asyncsummary.spool import default_root
-from asyncsummary_storage import StorageError, is_local, open_folder
+from asyncsummary_storage import StorageError, absolute, is_local, open_folder
 
 MAX_PENDING_BYTES = 64 * MIB
 BATCHES_PENDING = 16
@@ -126,7 +126,7 @@ def make_config(
     if not isinstance(resume, bool):
         raise InvalidArgumentError(f"resume: must be True or False, got {shown(resume)}")
     return WriterConfig(
-        logdir=url,
+        logdir=absolute(url),  # tasks change folders, and so do the processes that find this in a spool
         filename_suffix=_suffix(filename_suffix, local=local),
         resume=resume,
         session_start=session_start,
@@ -186,7 +186,7 @@ def _spool_root(spool_dir: object, *, local: bool) -> Path | None:
         return None if local else default_root()
     if isinstance(spool_dir, str | os.PathLike) and isinstance(os.fspath(spool_dir), str) and os.fspath(spool_dir):
         require_name("spool_dir", os.fspath(spool_dir), local=True)
-        return Path(os.fspath(spool_dir)).expanduser()
+        return Path(absolute(os.fspath(spool_dir)))
     raise InvalidArgumentError(f"spool_dir: must be a folder's path, None or False, got {shown(spool_dir)}")
 
 

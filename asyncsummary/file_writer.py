@@ -84,7 +84,9 @@ class FileWriter:
         if session is not None and not hasattr(session, "run"):
             raise InvalidTypeError(f"session: must be a Session or a MonitoredSession, got {type(session).__name__}")
         self._resource = WriterResource(f"FileWriter {next(_count)}", config) if session is None else shared_resource(config)
+        self._logdir = os.fspath(logdir)
         self._closed = False
+        self._accepted_before = 0  # by earlier openings
         self._first: list[bytes] = []
         if graph is not None or graph_def is not None:
             self._first = legacy.first_events(graph, graph_def, _wall_time())
@@ -135,7 +137,7 @@ class FileWriter:
 
     def get_logdir(self) -> str:
         """Return the logdir."""
-        return self._resource.config.logdir
+        return self._logdir
 
     @property
     def stats(self) -> WriterStats:
@@ -147,9 +149,14 @@ class FileWriter:
         """Whether it was closed and not opened again."""
         return self._closed
 
+    @property
+    def is_left_behind(self) -> bool:
+        """Whether its event loop has ended, or it is its parent's in a forked child: nobody here could write to it."""
+        return not self._closed and not self._resource.can_be_shared
+
     async def flush(self, timeout: float | None = None) -> None:
         """Wait until all that was accepted before is committed; see ``SummaryWriter.flush``."""
-        if self._is_open() and (self._first or self.stats.accepted):
+        if self._is_open() and (self._first or self.stats.accepted > self._accepted_before):
             await self._put_first()
             await self._resource.flush(timeout)
 
@@ -169,6 +176,7 @@ class FileWriter:
         """After ``close``, let the next event begin a new file; do nothing while it is open."""
         if self._closed:
             self._closed = False
+            self._accepted_before = self.stats.accepted
             self._resource.reopen()
 
     async def __aenter__(self) -> "FileWriter":
@@ -213,11 +221,12 @@ class FileWriterCache:
 
     @staticmethod
     def get(logdir: "str | os.PathLike[str]") -> FileWriter:
-        """Return the writer of exactly this logdir, made at the first call. ``runs`` and ``runs/`` are two."""
+        """Return the writer of exactly this logdir, made at the first call, and anew in each event loop. ``runs`` and ``runs/`` are two."""
         key = os.fspath(logdir)
-        if key not in FileWriterCache._writers:
-            FileWriterCache._writers[key] = FileWriter(logdir)
-        return FileWriterCache._writers[key]
+        writer = FileWriterCache._writers.get(key)
+        if writer is None or writer.is_left_behind:
+            writer = FileWriterCache._writers[key] = FileWriter(logdir)
+        return writer
 
     @staticmethod
     async def clear() -> None:

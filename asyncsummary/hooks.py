@@ -160,7 +160,7 @@ class SummarySaverHook(SessionRunHook):
         self._is_requested = False
 
     def begin(self) -> None:
-        if self._sink is None and self._output_dir is not None:
+        if self._output_dir is not None and (self._sink is None or getattr(self._sink, "is_left_behind", False)):
             self._sink = _sink_of(FileWriterCache.get(self._output_dir))
         self._next_step = None
         self._global_step = get_global_step()

@@ -14,6 +14,7 @@ import re
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from typing import Any, TypeVar
 from asyncsummary.journal import Attempt, Journal
 from asyncsummary.segments import next_name
 from asyncsummary.spool_file import CHUNK_BYTES, SUFFIX, Chunk, SpoolFile
+from asyncsummary_storage import in_thread
 
 _T = TypeVar("_T")
 _logger = logging.getLogger("asyncsummary")
@@ -90,11 +92,17 @@ class Spool:
 
     async def adopt(self) -> int:
         """Take over what processes that are gone have left; return how many summaries that is."""
+        found: deque[SpoolFile] = deque()
+        left = threading.Event()
         try:
-            found = await asyncio.to_thread(self._adopt)
+            await in_thread(self._adopt, found, left)
         except OSError as error:
             _logger.warning("the spool in %s cannot be read: %s", self.folder, error)
             return 0
+        except BaseException:  # cancellation: the thread goes on, and nobody would ever give back what it locks
+            left.set()
+            _let_go(found)
+            raise
         if found:
             self._taken = []  # they come first now
         self._files.extendleft(reversed(found))
@@ -111,7 +119,8 @@ class Spool:
     def wait(self) -> None:
         """Block until its thread has nothing left to do, which takes longer than a moment only if a call was cancelled."""
         if self._thread is not None:
-            self._thread.submit(int).result()
+            with contextlib.suppress(RuntimeError):  # as in ``_in_thread``
+                self._thread.submit(int).result()
 
     async def take(self) -> Taken | None:
         """Return what is to be sent next; the same again until ``note_committed``. None if it is empty."""
@@ -178,7 +187,10 @@ class Spool:
         files, self._files = self._files, deque()
         self.wait()
         for file in files:
-            file.release(delete=not file.chunks)
+            try:
+                file.release(delete=not file.chunks)
+            except OSError as error:
+                _logger.warning("the spool file %s cannot be removed: %s", file.path, error)
         if self._thread is not None:
             self._thread.shutdown()
             self._thread = None
@@ -195,7 +207,11 @@ class Spool:
         """Call it in the spool's own thread, one after the other."""
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "asyncsummary spool")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
+        except RuntimeError:  # the interpreter is ending, and threads take nothing more: all that they were given is done
+            return call(*args)
+        return await running
 
     def _put(self, data: bytes, count: int, kept: int) -> None:
         if not self._files or self._files[-1].size >= _FILE_BYTES or any(chunk.recovered for chunk in self._files[-1].chunks):
@@ -215,27 +231,37 @@ class Spool:
         if [path.name for path in self.folder.glob("*")] == [_LOGDIR_FILE]:
             with contextlib.suppress(OSError):
                 (self.folder / _LOGDIR_FILE).unlink()
-                self.folder.rmdir()
+                try:
+                    self.folder.rmdir()
+                except OSError:  # another writer has just begun a file there, which "sync" could not find without the name
+                    (self.folder / _LOGDIR_FILE).write_text(self._logdir)
 
     def _make_folder(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.folder / _LOGDIR_FILE).write_text(self._logdir)
 
-    def _adopt(self) -> list[SpoolFile]:
-        found = []
+    def _adopt(self, found: deque[SpoolFile], left: threading.Event) -> None:
+        """Add what is taken over to ``found``; give it back if the caller has ``left``."""
         for path in sorted(self.folder.glob(f"*tfevents*{SUFFIX}")):
+            if left.is_set():
+                break
             try:
                 file = SpoolFile.adopt(path)
+                if file is not None and file.chunks:
+                    found.append(file)
+                elif file is not None:
+                    file.release(delete=True)
             except OSError as error:
                 _logger.warning("the spool file %s cannot be used: %s", path, error)
-                continue
-            if file is None:
-                continue
-            if file.chunks:
-                found.append(file)
-            else:
-                file.release(delete=True)
-        return found
+        if left.is_set():
+            _let_go(found)
+
+
+def _let_go(files: deque[SpoolFile]) -> None:
+    """Give files back as they are, each once, though two threads may do it."""
+    with contextlib.suppress(IndexError):
+        while True:
+            files.pop().release(delete=False)
 
 
 def _next_chunks(file: SpoolFile) -> list[Chunk]:

@@ -77,8 +77,12 @@ class SpoolFile:
         except BlockingIOError:
             os.close(descriptor)
             return None
-        file = SpoolFile(path, descriptor, os.fstat(descriptor).st_size, _journal_of(path))
-        file._find_chunks()
+        try:
+            file = SpoolFile(path, descriptor, os.fstat(descriptor).st_size, _journal_of(path))
+            file._find_chunks()
+        except BaseException:  # whatever it was: nobody else would give the lock back
+            os.close(descriptor)
+            raise
         return file
 
     def put(self, data: bytes, count: int, kept: int) -> None:
@@ -99,12 +103,14 @@ class SpoolFile:
 
     def release(self, *, delete: bool) -> None:
         """Let go of the file, and delete it if all of it is committed. One with a corrupt record is put aside, as more may follow that."""
-        if delete:
-            if self.is_damaged:
-                self.path.replace(self.path.with_suffix(".damaged"))
-            self.path.unlink(missing_ok=True)
-            self._journal_path.unlink(missing_ok=True)
-        os.close(self._descriptor)
+        try:
+            if delete:
+                if self.is_damaged:
+                    self.path.replace(self.path.with_suffix(".damaged"))
+                self.path.unlink(missing_ok=True)
+                self._journal_path.unlink(missing_ok=True)
+        finally:
+            os.close(self._descriptor)
 
     def _write(self, data: bytes) -> None:
         """Append all of it, or nothing: a torn record in the middle would hide what follows."""
@@ -119,8 +125,12 @@ class SpoolFile:
         self.size = at
 
     def _find_chunks(self) -> None:
-        """Cut what is not committed yet into chunks, at records; what an append was begun with is one of them. A torn tail is left out."""
+        """Cut what is not committed yet into chunks, at records. A torn tail is left out.
+
+        What an append was begun with is the first of them, however large: only whole can it be found again where it was to go.
+        """
         scanner, begun, count = Scanner(), self.journal.sent, 0
+        whole_up_to = self.journal.stop if self.journal.stop <= self.size else 0  # a power cut may have taken the end of it
         for start in range(0, self.size, _READ_BYTES):
             for _ in scanner.feed(self.read(start, min(start + _READ_BYTES, self.size))):
                 if not self.journal.sent:
@@ -129,7 +139,8 @@ class SpoolFile:
                 if scanner.offset <= self.journal.sent:
                     continue
                 count += 1
-                if scanner.offset == self.journal.stop or scanner.offset - begun >= CHUNK_BYTES:
+                is_full = scanner.offset - begun >= CHUNK_BYTES and scanner.offset > whole_up_to
+                if scanner.offset == whole_up_to or is_full:
                     self.chunks.append(Chunk(scanner.offset, count, count, recovered=True))
                     begun, count = scanner.offset, 0
         if count:

@@ -16,7 +16,7 @@ from asyncsummary.late_run import late_logdir
 from asyncsummary.sink import GaveUpError
 from asyncsummary.spool import Spool, default_root, holds_something, spooled_logdirs
 from asyncsummary.stats import Counters
-from asyncsummary_storage import Folder, StorageError, open_folder
+from asyncsummary_storage import Folder, StorageError, absolute, open_folder
 
 _AT_ONCE = 8
 
@@ -33,7 +33,7 @@ class Synced:
 
 async def sync(
     spool_dir: "str | os.PathLike[str] | None" = None,
-    logdir: str | None = None,
+    logdir: "str | os.PathLike[str] | None" = None,
     storage_options: Mapping[str, Any] | None = None,
     *,
     retry_seconds: float = RETRY_SECONDS,
@@ -56,7 +56,7 @@ async def sync(
         InvalidArgumentError: ``retry_seconds`` is not a positive time.
     """
     positive_seconds("retry_seconds", retry_seconds)
-    root = default_root() if spool_dir is None else Path(spool_dir)
+    root = default_root() if spool_dir is None else Path(absolute(os.fspath(spool_dir)))
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one_of_them(one: str) -> Synced:
@@ -65,7 +65,7 @@ async def sync(
         on_end(found)
         return found
 
-    logdirs = await asyncio.to_thread(_logdirs, root, logdir)
+    logdirs = await asyncio.to_thread(_logdirs, root, None if logdir is None else absolute(os.fspath(logdir)))
     return await asyncio.gather(*map(one_of_them, logdirs))
 
 
@@ -125,8 +125,9 @@ async def _sending(config: WriterConfig, folder: Folder, spool: Spool) -> AsyncI
     taken = await spool.take()
     assert taken is not None, "something was taken over"
     if taken.attempt is not None:
+        before = spool.summaries
         await appender.open(Unfinished(taken.data, taken.attempt, spool.note_committed, spool.note_attempt))
-        yield taken.recovered
+        yield before - spool.summaries  # none, where a newer segment has to have it
     else:
         await appender.open()
     while (taken := await spool.take()) is not None:
