@@ -22,7 +22,7 @@ from asyncsummary.errors import ForeignWriterError, OpenError
 from asyncsummary.joining import concatenated
 from asyncsummary.journal import Attempt
 from asyncsummary.looking import READ_BYTES, left_to, scanned, stored_of
-from asyncsummary.plan import Open, Placement, place, wait_before
+from asyncsummary.plan import LARGEST_REWRITTEN, Open, Placement, place, wait_before
 from asyncsummary.segments import SegmentName, next_name
 from asyncsummary.sink import GaveUpError
 from asyncsummary.stats import Counters
@@ -126,7 +126,7 @@ class Appender:
         finally:
             self._begun = None
 
-    async def _append(self, data: bytes, note: Callable[[Attempt], Awaitable[None]] | None, stored: int) -> None:
+    async def _append(self, data: bytes, note: Callable[[Attempt], Awaitable[None]] | None, stored: int, *, may_raise: bool = True) -> None:
         if self._commit is None:
             if self._overtaken is not None:  # told only now: that append was committed, whatever happens on the way of the news
                 await self._leave_to_others(self._overtaken, 0)
@@ -142,7 +142,7 @@ class Appender:
                     return
                 case commit.Fenced(found, there):
                     kept = 0 if self._commit is None else whole_records(self._commit.data, there)
-                    await self._leave_to_others(found, kept)
+                    await self._leave_to_others(found, kept, may_raise=may_raise)
                     await self._roll(data, self._stored + max(0, kept - self._header_bytes))
                 case commit.GaveUp(SegmentFullError(), _):
                     await self._roll(data, self._stored)
@@ -180,7 +180,7 @@ class Appender:
         """Look where the run ends. Can be done again after an error."""
         entries = await self._answered(self._folder.open())
         self._run_bytes = sum(entry.size for entry in entries if "tfevents" in entry.name)
-        can_cut = self._folder.terms.growth is Growth.IN_PLACE
+        can_cut = self._folder.terms.can_cut
         look = resume.first_look({entry.name: entry.size for entry in entries}, resume=self._config.resume, can_cut=can_cut)
         if isinstance(look, resume.Fresh):
             return look
@@ -189,10 +189,7 @@ class Appender:
         scanner = await scanned(segment, position, self._answered)
         found = resume.second_look(look.name, scanner, can_cut=can_cut)
         if isinstance(found, resume.Cut):
-            try:
-                position = await self._answered(segment.cut(position, found.size))
-            except UnsupportedError:
-                return resume.Fresh(found.name)
+            position = await self._answered(segment.cut(position, found.size))
             _logger.warning("%s: took a torn record off the end of %s", self._folder.url, found.name)
             found = resume.Continue(found.name, found.size)
         if isinstance(found, resume.Continue):
@@ -221,16 +218,15 @@ class Appender:
         """End an append that an earlier process began: it may be stored or not. Return where to go on after it."""
         attempt, last = unfinished.attempt, self._last_name if isinstance(found, resume.Continue) else found.after
         name = SegmentName.parse(attempt.segment)
-        if last is not None and last > attempt.segment and await self.stored_of(unfinished.data, attempt) < len(unfinished.data):
-            return found  # readers do not return to an older segment: what is not in it is appended to a newer one
         if last is not None and last > attempt.segment:
-            await unfinished.note_committed()
-            return found
+            if await self.stored_of(unfinished.data, attempt) == len(unfinished.data):
+                await unfinished.note_committed()
+            return found  # readers do not return to an older segment: what is not in it is appended to a newer one
         first = b"" if attempt.at.exists or name is None else header.file_version(name.seconds)
         self._segment, self._last_name, self._overtaken = self._folder.segment(attempt.segment), attempt.segment, None
         self._position, self._header_bytes, self._stored = attempt.at, len(first), attempt.stored
         self._commit = self._commit_of(first + unfinished.data[attempt.stored :], attempt.at, doubtful=True)
-        await self.append(unfinished.data, unfinished.note_attempt)
+        await self._append(unfinished.data, unfinished.note_attempt, 0, may_raise=False)  # it was the earlier process's segment, not ours
         await unfinished.note_committed()
         if isinstance(found, resume.Continue):
             return resume.Continue(attempt.segment, self._position.offset)
@@ -247,8 +243,7 @@ class Appender:
     async def _append_start(self, found: resume.Fresh | resume.Continue) -> None:
         if isinstance(found, resume.Continue):
             start = header.session_start(self._wall(), f"{self._myself}, resumed at byte {found.size}")
-            self._header_bytes = self._stored = 0
-            self._commit = self._commit_of(start, self._position)
+            await self._place(start, 0)
         else:
             start = header.session_start(self._wall(), self._myself) if self._config.session_start else b""
             self._last_name = found.after
@@ -321,12 +316,12 @@ class Appender:
         machine = self._commit
         assert machine is not None, "a commit was begun"
         loop = asyncio.get_running_loop()
-        before = machine.retries
         action = machine.step(commit.Begin(), loop.time(), random.random())
         while not isinstance(action, commit.Committed | commit.Fenced | commit.GaveUp):
             outcome = await self._do(action, machine)
             action = machine.step(outcome, loop.time(), random.random())
-        self._counters.retries += machine.retries - before
+            if isinstance(action, commit.Sleep):
+                self._counters.retries, self._counters.last_error = self._counters.retries + 1, str(machine.last_error)
         return action
 
     async def _do(self, action: commit.Append | commit.Probe | commit.ReadBack | commit.Sleep, machine: commit.Commit) -> commit.Outcome:
@@ -362,11 +357,14 @@ class Appender:
         except UnsupportedError as error:
             self._is_extended = False
             _logger.warning("%s: appends are sent as a whole from now on: %s", self._folder.url, error)
+            if at.offset > LARGEST_REWRITTEN:
+                raise SegmentFullError(f"{segment.name}: too large to be sent as a whole: {error}") from error
             return await segment.append(data, at)
 
     def _request_seconds(self, machine: commit.Commit) -> float:
-        """Return how long a request may take: longer where there is much to send."""
-        return self._config.request_seconds + machine.end / _SLOWEST_BYTES_PER_SECOND
+        """Return how long a request may take: longer where there is much to send, or to copy."""
+        moved = len(machine.data) if machine.grows_in_place else machine.end
+        return self._config.request_seconds + moved / _SLOWEST_BYTES_PER_SECOND
 
     def _note_committed(self, position: Position) -> None:
         machine, self._commit = self._commit, None
@@ -380,14 +378,14 @@ class Appender:
         self._counters.appends += 1
         self._counters.last_error = None
 
-    async def _leave_to_others(self, found: Position, kept: int) -> None:
+    async def _leave_to_others(self, found: Position, kept: int, *, may_raise: bool = True) -> None:
         """Say whose the segment is now, of which ``kept`` bytes more are ours than are committed."""
         assert self._segment is not None, "open() comes first"
         left_at = self._position.offset + kept
         said = await left_to(self._segment, left_at, found, self._answered)
         error = ForeignWriterError(f"{self._folder.url}: {said}; {self._myself} left it at byte {left_at}", retriable=False)
         self._counters.last_error = str(error)
-        if self._config.foreign_writer is ForeignWriter.RAISE:
+        if may_raise and self._config.foreign_writer is ForeignWriter.RAISE:
             raise GaveUpError(error, permanent=True)
         _logger.warning("%s, and goes on in a segment of its own", error)
 

@@ -116,10 +116,12 @@ class Batch:
         """Whether something in it is encoded only now."""
         return any(isinstance(payload, Deferred) for _, payload in self.events)
 
-    def pieces(self, scalars: int) -> "list[Batch]":
-        """Return the batch in pieces of at most so many scalars, each with the events that belong there."""
+    def pieces(self, scalars: int, events: int) -> "list[Batch]":
+        """Return the batch in pieces of at most so many scalars, and so many events, each with what belongs there."""
         places = [place for place, _ in self.events]
-        return self.parts([(stop, bisect_left(places, stop)) for stop in range(scalars, self.scalars, scalars)])
+        cuts = {(stop, bisect_left(places, stop)) for stop in range(scalars, self.scalars, scalars)}
+        cuts.update((places[first], first) for first in range(events, len(places), events))
+        return self.parts(sorted(cuts))
 
     def parts(self, cuts: Sequence[tuple[int, int]]) -> "list[Batch]":
         """Return the batch cut into parts: each cut says how many scalars and how many events come before it."""

@@ -19,7 +19,7 @@ was killed: then only the rest is appended.
 from dataclasses import dataclass
 
 from asyncsummary.beginning import length_in_common
-from asyncsummary_storage import OutcomeUnknownError, Position, PreconditionFailedError, StorageError, TransientError
+from asyncsummary_storage import OutcomeUnknownError, Position, PreconditionFailedError, SegmentFullError, StorageError, TransientError
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ Outcome = Begin | Stored | Refused | Unknown | Unavailable | Denied | Found | Re
 def outcome_of(error: StorageError) -> Outcome:
     """Return what an error of a request means for the append."""
     match error:
-        case PreconditionFailedError():
+        case PreconditionFailedError() | SegmentFullError():  # full, maybe by this very append, which the client has sent twice
             return Refused(error)
         case OutcomeUnknownError():
             return Unknown(error)
@@ -189,10 +189,11 @@ class Commit:
     """Whether the append may have been stored before, so that storage must be asked first."""
     grows_in_place: bool = False
     """Whether storage may have taken the beginning of an append: it writes the new bytes one after the other, and not a whole object."""
+    last_error: Exception | None = None
+    """Why it is tried again."""
     _stored: int = 0
     _stored_up_to: Position | None = None
     _found: Position | None = None
-    _last_error: Exception | None = None
     _attempt: int = 0
     _deadline: float | None = None
 
@@ -234,14 +235,17 @@ class Commit:
 
     def _doubt(self, error: Exception, now: float, jitter: float) -> Action:
         """The append may be stored: look at once, or later if it was the looking that failed."""
-        self._last_error = error
+        self.last_error = error
         if self.doubtful:
             return self._retry_later(error, now, jitter)
         self.doubtful = True
         return Probe()
 
     def _judge(self, position: Position, now: float, jitter: float) -> Action:
-        if position == self.at:
+        is_only_made = self.grows_in_place and not self.at.exists and position.exists and not position.offset
+        if position == self.at and isinstance(self.last_error, SegmentFullError):
+            return GaveUp(self.last_error, permanent=True)
+        if position == self.at or is_only_made:
             return self._go_on(position, 0, now, jitter)
         least = self.at.offset + 1 if self.grows_in_place else self.end
         if position.exists and position.offset >= least and self.data:
@@ -262,11 +266,11 @@ class Commit:
     def _go_on(self, position: Position, stored: int, now: float, jitter: float) -> Action:
         """What is not stored yet is appended where the segment ends, which is right behind what is."""
         self._stored_up_to, self._stored, self.doubtful = position, stored, False
-        return self._retry_later(self._last_error or RuntimeError("an append without its whole effect"), now, jitter)
+        return self._retry_later(self.last_error or RuntimeError("an append without its whole effect"), now, jitter)
 
     def _retry_later(self, error: Exception, now: float, jitter: float, at_least: float = 0.0) -> Action:
         assert self._deadline is not None, "Begin comes first"
-        self._last_error = error
+        self.last_error = error
         wait = max(self.policy.wait(self._attempt, jitter), at_least)
         if now + wait > self._deadline:
             return GaveUp(error, permanent=False)

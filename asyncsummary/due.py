@@ -8,6 +8,13 @@ from asyncsummary.queue import SummaryQueue
 from asyncsummary.sink import Sink
 from asyncsummary.waking import wait_for
 
+_RELIEF_SECONDS = 0.1
+
+
+def is_due(policy: BatchPolicy, queue: SummaryQueue, since: float) -> bool:
+    """Whether what waits in the queue, ``since`` that time of the event loop, has to go."""
+    return due_in(policy, Waiting(len(queue.waiting), queue.waiting_bytes, asyncio.get_running_loop().time() - since), wanted=False) <= 0.0
+
 
 class Due:
     """Looks at the queue whenever it is woken up. Used by the pipeline's task only."""
@@ -53,6 +60,15 @@ class Due:
             await asyncio.sleep(0)
             if self._wakeup.is_set():
                 return
+
+    async def pause(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
+        """Storage is away: wait, and let the spool take what comes meanwhile. ``until``: whether somebody wants it tried."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + seconds
+        while (left := deadline - clock()) > 0 and not (until is not None and self._wakeup.is_set() and until()):
+            self._wakeup.clear()
+            await self._sink.relieve()
+            await (asyncio.sleep(min(left, _RELIEF_SECONDS)) if until is None else wait_for(self._wakeup, min(left, _RELIEF_SECONDS)))
 
     def _waiting(self, size: int) -> Waiting:
         queue = self._queue

@@ -77,8 +77,9 @@ class Encoder:
         parts: list[bytes] = []
         done = 0
         for place, payload in batch.events:
-            parts.append(self._scalars(batch, done, place))
-            done = place
+            if done < place:
+                parts.append(self._scalars(batch, done, place))
+                done = place
             try:
                 if not isinstance(payload, Upload):
                     parts.append(frame(payload.encode() if isinstance(payload, Deferred) else payload))

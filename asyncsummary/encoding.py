@@ -8,9 +8,11 @@ from dataclasses import replace
 from asyncsummary.columns import Batch, Deferred, Payload
 from asyncsummary.encode import Encoder
 from asyncsummary.errors import InvalidSummaryError
+from asyncsummary_storage import in_thread
 
 PIECE_SCALARS = 8192
-"""Less than a millisecond of work, then other tasks get a turn."""
+PIECE_EVENTS = 64
+"""Less than a millisecond of work, then other tasks get a turn. Few scalars between two Events take longer, each by itself."""
 MOST_THREADS = min(2, os.cpu_count() or 1)
 """Pictures, histograms and the like of one batch are encoded by so many at once: numpy and zlib let other threads work meanwhile. With
 four of them the event loop waited noticeably longer for Python's lock."""
@@ -22,11 +24,11 @@ async def encoded(encoder: Encoder, batch: Batch, failed: list[InvalidSummaryErr
     When this is cancelled, threads may still be at work for a while; nothing comes of it.
     """
     parts: list[bytes] = []
-    for piece in batch.pieces(PIECE_SCALARS):
+    for piece in batch.pieces(PIECE_SCALARS, PIECE_EVENTS):
         if parts:
             await asyncio.sleep(0)
         if piece.takes_time:
-            parts.append(await asyncio.to_thread(encoder.encode, await _by_threads(piece, failed), failed))
+            parts.append(await in_thread(encoder.encode, await _by_threads(piece, failed), failed))
         else:
             parts.append(encoder.encode(piece, failed))
     return parts
@@ -52,7 +54,7 @@ async def _by_threads(batch: Batch, failed: list[InvalidSummaryError]) -> Batch:
             except InvalidSummaryError as error:
                 done[index] = error
 
-    for ended in await asyncio.gather(*(asyncio.to_thread(encode_some) for _ in range(threads)), return_exceptions=True):
+    for ended in await asyncio.gather(*(in_thread(encode_some) for _ in range(threads)), return_exceptions=True):
         if isinstance(ended, BaseException):  # a bug: told when the other threads are done, too
             raise ended
     events: list[tuple[int, Payload]] = []

@@ -32,6 +32,14 @@ class FileWriterHandle(SummaryWriter):
     async def init(self) -> None:
         await self._resource.init()
 
+    async def __aenter__(self) -> "SummaryWriter":
+        try:
+            await self.init()
+        except BaseException:  # cancellation, too: the block does not begin, so nobody will close what is still being opened
+            self._resource.abandon_opening()
+            raise
+        return self
+
     async def scalar(self, tag: str, value: Any, step: SupportsIndex | None = None, family: str | None = None) -> bool:
         # Most scalars need nothing but this; for all others, and to say what is wrong, there is the resource.
         wall_time = _wall_time()

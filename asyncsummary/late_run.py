@@ -16,6 +16,7 @@ from asyncsummary.order import LatePolicy
 from asyncsummary.queue import Overflow
 from asyncsummary.spool import holds_something
 from asyncsummary.tags import TagTable
+from asyncsummary_storage import in_thread
 
 if TYPE_CHECKING:
     from asyncsummary.pipeline import Pipeline
@@ -71,7 +72,7 @@ class LateRun:
     async def adopt(self) -> None:
         """If an earlier process has left something in its spool, take that over and let the run open, without waiting for the latter."""
         root = self._config.spool_root
-        if self._pipeline is None and root is not None and await asyncio.to_thread(holds_something, root, self._config.logdir):
+        if self._pipeline is None and root is not None and await in_thread(holds_something, root, self._config.logdir):
             await self._start().looked()
 
     def _start(self) -> "Pipeline":

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 from asyncsummary.beginning import length_in_common, whole_records
 from asyncsummary.journal import Attempt
 from asyncsummary.protos import START, Event
@@ -69,7 +71,10 @@ async def _who_wrote(segment: Segment, start: int, found: Position, answered: An
     except (StorageError, TimeoutError):
         return "somebody else"
     for payload in Scanner().feed(data):
-        log = Event.FromString(payload).session_log
+        try:
+            log = Event.FromString(payload).session_log
+        except DecodeError:  # records of another kind
+            break
         if log.status == START and log.msg:
             return str(log.msg)
     return "somebody else"

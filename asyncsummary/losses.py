@@ -1,8 +1,9 @@
 """In which words are those told whose summaries are not committed?"""
 
 import logging
+import warnings
 
-from asyncsummary.errors import CommitError, ForeignWriterError, InvalidSummaryError, OpenError
+from asyncsummary.errors import CommitError, FlushTimeoutError, ForeignWriterError, InvalidSummaryError, OpenError
 from asyncsummary.order import LatePolicy
 from asyncsummary.sink import GaveUpError
 from asyncsummary.spool import Spool
@@ -58,6 +59,14 @@ def not_committed(logdir: str, count: int, error: GaveUpError) -> CommitError:
     return told
 
 
+def timed_out(logdir: str, count: int, timeout: float | None, counters: Counters, *, is_open: bool = True) -> FlushTimeoutError:
+    """Return what a flush raises when its time is over."""
+    what = f"{count} summaries are not committed after {timeout} s; they are still waiting and will be tried again"
+    if not is_open:
+        what = f"it is not open after {timeout} s"
+    return FlushTimeoutError(f"flush of {logdir!r}: {what}. Last error: {counters.last_error or 'none'}", uncommitted=count)
+
+
 def closed_without(logdir: str, count: int, error: GaveUpError, where: str) -> CommitError:
     """Return what ``close`` raises: so many summaries are not committed; ``where`` says what is left of them."""
     told = _kind(error)(f"closed {logdir!r} with {count} summaries not committed: {error}{where}", uncommitted=count, retriable=False)
@@ -85,6 +94,16 @@ def cannot_be_encoded(logdir: str, failed: list[InvalidSummaryError], before: Co
 def shut_down_while_opening(logdir: str) -> OpenError:
     """Return what is raised to those who wait for an opening that the end of the event loop has cut short."""
     return OpenError(f"opening logdir {logdir!r} was cancelled, as its event loop shuts down")
+
+
+def warn_of_end(logdir: str, lost: int, *, left_open: bool) -> None:
+    """Warn of an event loop that ended before a writer was closed."""
+    warnings.warn(
+        f"the writer of {logdir!r} was {'left open' if left_open else 'still closing'} when its event loop shut down; "
+        f"{lost} summaries were not committed. Use 'async with', or await close()",
+        ResourceWarning,
+        stacklevel=3,
+    )
 
 
 def whereabouts(spool: Spool | None, saved: int, lost: int) -> str:

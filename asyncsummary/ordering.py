@@ -1,7 +1,5 @@
 """Who puts a batch in order, counts what came late, and tells it? Keeps what it has to know of earlier batches."""
 
-import asyncio
-
 from asyncsummary.columns import Batch
 from asyncsummary.config import WriterConfig
 from asyncsummary.losses import tell_late
@@ -9,6 +7,7 @@ from asyncsummary.order import LatePolicy, StepTracker, by_step, in_order
 from asyncsummary.stats import Counters
 from asyncsummary.tags import TagTable
 from asyncsummary.work import Work
+from asyncsummary_storage import in_thread
 
 _INLINE = 65_536  # larger batches are put in order in a thread, which gets on slowly beside a busy event loop
 
@@ -28,7 +27,7 @@ class Ordering:
         if work.batch is None or work.ordered:
             return 0
         takes_long = work.batch.scalars > _INLINE and not in_order(work.batch)
-        ordered = await asyncio.to_thread(by_step, work.batch) if takes_long else by_step(work.batch)
+        ordered = await in_thread(by_step, work.batch) if takes_long else by_step(work.batch)
         self._sort_out_late(work, ordered)
         return len(ordered) - work.left
 

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 
 from asyncsummary.appender import Appender, Unfinished
-from asyncsummary.batch import Waiting, due_in
 from asyncsummary.config import Durability, WriterConfig
+from asyncsummary.due import is_due
 from asyncsummary.encode import Encoder
 from asyncsummary.encoding import encoded
 from asyncsummary.errors import CommitError, InvalidSummaryError
@@ -91,6 +91,11 @@ class Outflow:
         return self._late_run.saved + (0 if self.spool is None else self.spool.own)
 
     @property
+    def recovering(self) -> int:
+        """How many in the run's own spool were accepted before this was made."""
+        return 0 if self.spool is None else self.spool.summaries - self.spool.own
+
+    @property
     def beside(self) -> int:
         """How many scalars are in the late run, less what the queue still counts although it was dropped or went there."""
         return self.elsewhere - self._gone
@@ -125,18 +130,17 @@ class Outflow:
         if self.spool is not None and not self.spool.is_empty:
             taken = await self.spool.take()
             assert taken is not None, "the spool is not empty"
-            self.work = Work(None, taken.count, 0, 0, taken.kept, taken.recovered, ordered=True, data=taken.data, is_spooled=True)
-            self.work.attempt = taken.attempt
-        elif self._behind:
+            self.work = Work.from_spool(taken.data, taken.count, taken.kept, taken.recovered, taken.attempt)
+            return
+        if self._behind:
             self.work = next_of(self._behind)
-        else:
-            self.work = self._take()
-            if self.work is not None:
-                await self._order(self.work)
-                self.work, *behind = divided(self.work, self._tags)
-                self._behind.extend(behind)
-                if self._config.durability is Durability.SPOOL and await self._spool_in_hand():
-                    await self._spool_behind()
+        elif (work := self._take()) is not None:
+            self.work = work
+            await self._order(work)
+            self.work, *behind = divided(work, self._tags)
+            self._behind.extend(behind)
+        if self._config.durability is Durability.SPOOL and await self._spool_in_hand():
+            await self._spool_behind()
 
     async def send(self) -> None:
         """Append the work in hand. Meanwhile see to it that callers find room, if storage is away.
@@ -182,20 +186,22 @@ class Outflow:
         if self.spool is None or asyncio.get_running_loop().time() < self._spool_again_at or (self.work is not None and self.work.uploads):
             return
         if self._config.durability is Durability.SPOOL:
-            wanted = self._is_due() or bool(self._behind)
+            wanted = is_due(self._config.batch, self._queue, self.since) or bool(self._behind)
         else:
             wanted = self._queue.pending_bytes > self._config.limits.bytes // 2 or self._queue.is_crowded
         waiting = self._queue.waiting_bytes + sum(work.size for work in self._behind)
-        wanted = wanted and (waiting > 0 or self._queue.callers > 0) and self.spool.has_room(waiting + self._in_hand())
+        in_hand = 0 if self.work is None else self.work.unspooled_bytes
+        wanted = wanted and (waiting > 0 or self._queue.callers > 0) and self.spool.has_room(waiting + in_hand)
         if wanted or (self.is_urgent and self._queue.pending_bytes > 0):  # then as much as finds room there
-            self._tell_spooling(self.spool)
-            if await self._spool_in_hand() and await self._spool_behind():
-                await self._spool_waiting()
+            if not self.is_spooling and self._config.durability is not Durability.SPOOL:
+                self.is_spooling = True
+                tell_spooling(self._config.logdir, self._counters.last_error, self.spool)
+            await self._spool_all()
 
     async def save(self) -> int:
         """Put everything into the spool, since storage is away and there is no more time; return how many summaries found no room there."""
-        if self.spool is not None and await self._spool_in_hand() and await self._spool_behind():
-            await self._spool_waiting()
+        if self.spool is not None:
+            await self._spool_all()
         held = [work for work in (self.work, *self._behind) if work is not None and not work.is_spooled]
         return sum(work.left for work in held) + len(self._queue.waiting)
 
@@ -226,6 +232,7 @@ class Outflow:
 
     def _settle(self, work: Work) -> None:
         self._gone -= work.count - work.left
+        self._note_refused(work)
         self._queue.settle(work.count, work.size, work.room)
 
     def _take(self) -> Work | None:
@@ -271,8 +278,13 @@ class Outflow:
     def _refuse(self, work: Work, failed: list[InvalidSummaryError]) -> None:
         """Drop what could not be encoded after all, and have it told; the rest of its batch is written."""
         work.kept -= len(failed)
+        work.failed += failed
         self._note_dropped(len(failed))
-        self.refused = cannot_be_encoded(self._config.logdir, failed, self.refused)
+
+    def _note_refused(self, work: Work) -> None:
+        """Have it told what was dropped of a work whose other summaries are safe now, or given up."""
+        if work.failed:
+            self.refused, work.failed = cannot_be_encoded(self._config.logdir, work.failed, self.refused), []
 
     def _note_dropped(self, count: int) -> None:
         """Count what is dropped of a work that is not settled yet."""
@@ -324,14 +336,6 @@ class Outflow:
 
     # The spool
 
-    def _is_due(self) -> bool:
-        waiting = len(self._queue.waiting)
-        state = Waiting(waiting, self._queue.waiting_bytes, asyncio.get_running_loop().time() - self.since)
-        return due_in(self._config.batch, state, wanted=False) <= 0.0
-
-    def _in_hand(self) -> int:
-        return len(self.work.data) if self.work is not None and self.work.data and not self.work.is_spooled else 0
-
     async def _spool_in_hand(self) -> bool:
         """Put the work in hand into the spool, as its first: what comes behind it may follow. False if the disk does not take it."""
         work = self.work
@@ -349,9 +353,9 @@ class Outflow:
             await self.spool.note_attempt(attempt)
         return True
 
-    async def _spool_waiting(self) -> None:
-        """Move what waits in the queue to the spool."""
-        if await self._take_behind():
+    async def _spool_all(self) -> None:
+        """Put all that is not committed into the spool, in order, as far as the disk takes it."""
+        if await self._spool_in_hand() and await self._spool_behind() and await self._take_behind():
             await self._spool_behind()
 
     async def _spool_behind(self) -> bool:
@@ -383,6 +387,7 @@ class Outflow:
             spool.wait()
             if spool.puts > before:  # also when it was this wait that was cancelled
                 work.is_spooled = True
+                self._note_refused(work)
                 self._queue.release(work.room, work.size)
                 work.room = work.size = 0
         return True
@@ -392,8 +397,3 @@ class Outflow:
             taken = await self.spool.take()
             await self.spool.note_committed()
             self._counters.note_recovered(0 if taken is None else taken.recovered)
-
-    def _tell_spooling(self, spool: Spool) -> None:
-        if not self.is_spooling and self._config.durability is not Durability.SPOOL:
-            self.is_spooling = True
-            tell_spooling(self._config.logdir, self._counters.last_error, spool)

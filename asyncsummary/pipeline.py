@@ -8,22 +8,19 @@ import asyncio
 import copy
 import logging
 import os
-import warnings
 
 from asyncsummary.config import WriterConfig
 from asyncsummary.due import Due
-from asyncsummary.errors import CommitError, FlushTimeoutError, PipelineError, SummaryError, WriterClosedError
-from asyncsummary.losses import Drops, both, closed_without, not_committed, shut_down_while_opening
+from asyncsummary.errors import CommitError, PipelineError, SummaryError, WriterClosedError
+from asyncsummary.losses import Drops, both, closed_without, not_committed, shut_down_while_opening, timed_out, warn_of_end
 from asyncsummary.queue import SummaryQueue
 from asyncsummary.sink import GaveUpError, MakeSink
 from asyncsummary.stats import Counters
 from asyncsummary.tags import TagTable
 from asyncsummary.tickets import Tickets
-from asyncsummary.waking import wait_for
 
 _logger = logging.getLogger("asyncsummary")
 
-_RELIEF_SECONDS = 0.1
 _PAUSE_SECONDS = 1.0
 _PERMANENT_PAUSE_SECONDS = 30.0  # or until somebody flushes or closes
 
@@ -44,7 +41,7 @@ class Pipeline:
         self._sink = make_sink(self.queue, self._wakeup)
         self._tickets = Tickets()
         self._due = Due(config.batch, self.queue, self._sink, self._wakeup)
-        self._is_open = self._closing = self._is_told = False
+        self._is_open = self._closing = self._is_told = self._is_awaited = False
         self._loss: CommitError | None = None
         self._dead: PipelineError | None = None
         self._away = False
@@ -138,9 +135,14 @@ class Pipeline:
         self.raise_if_dead()
         clock = asyncio.get_running_loop().time
         begun, target = clock(), self.queue.accepted
-        if self.queue.progress.up_to < target:
+        if self.queue.progress.up_to < target or self._is_catching_up:
             await self._flush_up_to(target, timeout)
         await self._sink.flush_beside(None if timeout is None else max(0.0, timeout - (clock() - begun)))
+
+    @property
+    def _is_catching_up(self) -> bool:
+        """Whether something is not committed yet that this writer accepted before it was closed in an outage, and opened again."""
+        return self.counters.left > 0 and self._sink.recovering > 0
 
     async def _flush_up_to(self, target: int, timeout: float | None) -> None:
         if self.ended:
@@ -152,18 +154,13 @@ class Pipeline:
             async with asyncio.timeout(timeout):
                 await ticket
         except TimeoutError as error:
-            left = self.queue.progress.left(target)
-            raise FlushTimeoutError(
-                f"flush of {self.config.logdir!r}: {left} summaries are not committed after {timeout} s; they are still waiting "
-                f"and will be tried again. Last error: {self.counters.last_error or 'none'}",
-                uncommitted=left,
-            ) from error
+            raise timed_out(self.config.logdir, self.queue.progress.left(target), timeout, self.counters) from error
         finally:
             self._tickets.discard(ticket)
 
     async def close(self) -> None:
         """Commit what was accepted and end the task, also if the wait is cancelled. Tells all who wait, by CommitError, what is lost."""
-        was_told = self._is_told
+        was_told, self._is_awaited = self._is_told, True
         if not self._closing:
             self._stop_accepting()
             self.queue.fail(WriterClosedError(f"the writer of {self.config.logdir!r} was closed while this summary waited for room"))
@@ -184,10 +181,19 @@ class Pipeline:
         self._closing = True
         self.queue.shut()
 
+    def cancel_opening(self) -> None:
+        """End a task whose opening nobody waits for any more."""
+        self._stop_accepting()
+        if self._task is not None:
+            self._task.cancel()
+
     def abandon(self) -> None:
         """Finish by itself, since nobody holds the writer any more."""
         self._stop_accepting()
         self._want(self.queue.accepted)
+
+    def _is_wanted(self) -> bool:
+        return bool(self._tickets) or self._closing
 
     def _want(self, target: int) -> None:
         """Have all that was accepted up to ``target`` committed without a delay."""
@@ -212,14 +218,10 @@ class Pipeline:
             if os.getpid() == self._process:
                 self._sink.abandon_beside()
                 await self._close_storage()
-        if left_open or (cut_short and self._lost()):
-            how = "left open" if left_open else "still closing"
-            warnings.warn(
-                f"the writer of {self.config.logdir!r} was {how} when its event loop shut down; {self._lost()} summaries were not "
-                f"committed. Use 'async with', or await close()",
-                ResourceWarning,
-                stacklevel=2,
-            )
+        if left_open:
+            await asyncio.sleep(0)  # whoever was cancelled together with this task comes to close() in the same turn, before it or after
+        if (left_open and not self._is_awaited) or (cut_short and self._lost()):
+            warn_of_end(self.config.logdir, self._lost(), left_open=left_open)
 
     def _leave_nobody_waiting(self, task: "asyncio.Task[None]") -> None:
         """However the task ended, also if it was cancelled before its first step: whoever still waits is told."""
@@ -250,11 +252,13 @@ class Pipeline:
         except SummaryError as error:
             self._stop_accepting()
             self._opened.set_exception(error)
-            await self._sink.save()  # a late run has taken something already
+            if self.uncommitted:  # a late run has taken something already
+                await self._give_up(GaveUpError(error, permanent=False))
             return False
         except asyncio.CancelledError:
             self._opened.set_exception(shut_down_while_opening(self.config.logdir))
             raise
+        self.counters.note_found(self.counters.left if self.config.is_late_run else self.spooled)
         self._opened.set_result(None)
         return True
 
@@ -266,7 +270,7 @@ class Pipeline:
             _logger.warning("%s; %d late summaries wait, and it is tried again", error, self.uncommitted)
         told = f"{self.uncommitted} summaries for {self.config.logdir!r} are not committed: {error}"
         self._tickets.fail(CommitError(told, uncommitted=self.uncommitted, retriable=True))
-        await self._pause(_PERMANENT_PAUSE_SECONDS, until_wanted=True)
+        await self._due.pause(_PERMANENT_PAUSE_SECONDS, self._is_wanted)
 
     async def _serve(self) -> None:
         """Commit batch after batch, until closing finds nothing left."""
@@ -296,7 +300,8 @@ class Pipeline:
                 _logger.warning("%s: storage is back, nothing was lost", self.config.logdir)
         if self._sink.refused is not None:
             self._tell_refused(self._sink.refused)
-        self._tickets.settle(self.queue.progress.up_to)
+        if not self._is_catching_up:
+            self._tickets.settle(self.queue.progress.up_to)
 
     # Trouble
 
@@ -304,10 +309,8 @@ class Pipeline:
         """Tell whoever flushes, or else whoever closes, of summaries that storage can never take; the others are committed."""
         self._sink.refused = None
         _logger.error("%s", refused)
-        if self._tickets:
-            self._tickets.fail(refused)
-        else:
-            self._loss = self._loss or refused
+        if not self._tickets.owe(refused):
+            self._loss = both(self._loss, refused)
 
     async def _cope(self, error: GaveUpError) -> None:
         """Tell those who wait that their summaries are not committed. The batch stays, and is tried again."""
@@ -322,19 +325,11 @@ class Pipeline:
         if self._closing:
             await self._give_up(error)
         else:
-            await self._pause(_PAUSE_SECONDS)  # whatever the reason, never try in a tight loop
+            await self._due.pause(_PAUSE_SECONDS)  # whatever the reason, never try in a tight loop
             self._wakeup.clear()
-            if error.permanent and not self._tickets and not self._closing:
-                await self._pause(_PERMANENT_PAUSE_SECONDS, until_wanted=True)
-
-    async def _pause(self, seconds: float, *, until_wanted: bool = False) -> None:
-        """Wait, and let the spool take what comes meanwhile; ``until_wanted`` ends it when somebody flushes or closes."""
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + seconds
-        while (left := deadline - clock()) > 0 and not (until_wanted and self._wakeup.is_set() and (self._tickets or self._closing)):
-            self._wakeup.clear()
-            await self._sink.relieve()
-            await wait_for(self._wakeup, min(left, _RELIEF_SECONDS)) if until_wanted else await asyncio.sleep(min(left, _RELIEF_SECONDS))
+            rest = _PERMANENT_PAUSE_SECONDS if error.permanent else getattr(error.error, "retry_after", None) or 0.0
+            if rest and not self._is_wanted():
+                await self._due.pause(rest, self._is_wanted)
 
     async def _give_up(self, error: GaveUpError) -> None:
         """Closing, and storage is away: what is not committed is put into the spool, or lost, counted and told."""
@@ -347,6 +342,8 @@ class Pipeline:
         elif self.spooled:
             _logger.warning("%s: closed while storage is away: %s; what earlier processes left stays there", self.config.logdir, error)
         self._sink.forget()
+        if self._sink.refused is not None:
+            self._tell_refused(self._sink.refused)
         self._is_given_up = True
 
     async def _say_farewell(self) -> None:

@@ -1,21 +1,23 @@
 """What do all writers of one name share? One resource: a configuration, counters, and a pipeline whenever it is open."""
 
 import asyncio
-import concurrent.futures
 import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from asyncsummary import leaving
 from asyncsummary.columns import Deferred, Payload, Upload, event_size, pack_row
 from asyncsummary.config import WriterConfig
 from asyncsummary.errors import InvalidTypeError, SummaryError, WriterClosedError, WrongLoopError
 from asyncsummary.file_pipeline import file_pipeline
 from asyncsummary.lane import Lane
 from asyncsummary.living import note
+from asyncsummary.losses import timed_out
+from asyncsummary.outside import Owner
 from asyncsummary.pipeline import Pipeline
 from asyncsummary.protos import Event, Summary
 from asyncsummary.scopes import current_name_scope
@@ -34,9 +36,9 @@ from asyncsummary.values.tensor import tensor_value
 from asyncsummary_storage import Folder, open_folder
 
 SERIES_PIECE = 65_536
-"""So many points of a series find room together; then other tasks get a turn."""
+"""So many points of a series find room together, at the most; then other tasks get a turn."""
+_SERIES_SHARE = 8  # nor more than this part of all room
 
-_LOOK_SECONDS = 0.05  # how often it is looked whether all is in the spool
 _wall_time = time.time
 _running_loop = asyncio._get_running_loop  # None, where get_running_loop would raise: in a forked child
 
@@ -52,8 +54,8 @@ class WriterResource:
         self._tags = TagTable()
         self._counters = Counters()
         self._pipeline: Pipeline | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._process = os.getpid()
+        self._owner: Owner | None = None
+        self._openers = 0  # who wait for the opening
         self._closed = False
         self.was_opened = False
         note(self)
@@ -113,10 +115,12 @@ class WriterResource:
         points = series(values, steps, wall_times, self._tags.names[number])
         pipeline = await self._opened()
         accepted = True
-        for start in range(0, len(points), SERIES_PIECE):
-            count = min(SERIES_PIECE, len(points) - start)
+        size = self._tags.sizes[number]
+        piece = max(1, min(SERIES_PIECE, self.config.limits.bytes // (_SERIES_SHARE * size)))
+        for start in range(0, len(points), piece):
+            count = min(piece, len(points) - start)
             rows = points.rows(start, start + count, number, wall_time)
-            accepted &= await self._accept_rows(pipeline, rows, count, count * self._tags.sizes[number])
+            accepted &= await self._accept_rows(pipeline, rows, count, count * size)
             await asyncio.sleep(0)  # a turn for others, the pipeline among them
         return accepted
 
@@ -187,9 +191,13 @@ class WriterResource:
 
     # Life
 
+    def _is_here(self) -> bool:
+        """Whether the running event loop, if there is one, is the one that owns the pipeline."""
+        return self._owner is not None and self._owner.loop is _running_loop()
+
     def _is_open_here(self) -> bool:
         """Whether the pipeline may be given summaries at once."""
-        return self._pipeline is not None and self._pipeline.is_open and self._loop is _running_loop()
+        return self._pipeline is not None and self._pipeline.is_open and self._is_here()
 
     async def opened(self) -> Pipeline:
         """Return the open pipeline; open it if this is the first use.
@@ -222,12 +230,18 @@ class WriterResource:
 
     async def init(self) -> None:
         """Open, or open again after ``close``; do nothing if it is open."""
-        if self._pipeline is None or not self._pipeline.closed:
+        if self._pipeline is None or not self._pipeline.ended:
             self._require_here()
         if self._pipeline is not None and not self._closed:
             self._pipeline.raise_if_dead()
         self._closed = False
         await self._open()
+
+    def abandon_opening(self) -> None:
+        """Give up an opening that was begun here, unless others wait for it or it has succeeded; the next use begins a new one."""
+        pipeline = self._pipeline
+        if pipeline is not None and self._is_here() and not (self._openers or pipeline.is_open or pipeline.closed):
+            pipeline.cancel_opening()
 
     def reopen(self) -> None:
         """After ``close``, let the next use open it again."""
@@ -240,26 +254,28 @@ class WriterResource:
 
     async def _open(self) -> Pipeline:
         waited: Pipeline | None = None
-        while (old := self._pipeline) is not None and old is not waited and old.closed and self._loop is _running_loop():
+        while (old := self._pipeline) is not None and old is not waited and old.closed and self._is_here():
             await old.wait_ended()  # two pipelines at once would write to one run, and count the same summaries
             waited = old
+        if waited is not None and self._closed:  # by somebody who came later
+            raise WriterClosedError(f"the writer of {self.config.logdir!r} was closed while it was being opened")
         pipeline = self._pipeline
-        is_new = pipeline is None or pipeline.closed
         if pipeline is None or pipeline.closed:
             self._note_accepted()
             pipeline = self._pipeline = self._new_pipeline()
-            self._loop, self._process = _running_loop(), os.getpid()
+            self._owner = Owner(asyncio.get_running_loop(), threading.current_thread(), os.getpid())
+        self._openers += 1
         try:
             await pipeline.open()
         except SummaryError:
             if self._pipeline is pipeline:
                 self._pipeline = None
             raise
+        finally:
+            self._openers -= 1
         self.was_opened = True
-        if is_new:
-            self._counters.note_found(pipeline.spooled)
-        if self._loop is not None and not pipeline.closed:
-            self.lane.open(pipeline.queue, threading.get_ident(), self._loop.is_running)
+        if self._owner is not None and not pipeline.closed:
+            self.lane.open(pipeline.queue, threading.get_ident(), self._owner.loop.is_running)
         if pipeline.closed:  # and perhaps still closing: nobody would take what is put into the queue now
             raise WriterClosedError(f"the writer of {self.config.logdir!r} was closed while it was being opened")
         return pipeline
@@ -269,22 +285,24 @@ class WriterResource:
 
     async def flush(self, timeout: float | None) -> None:
         """Wait until all that was accepted before is committed."""
-        pipeline = await self.opened()
-        await pipeline.flush(timeout)
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        try:
+            async with asyncio.timeout(timeout):
+                pipeline = await self.opened()
+        except TimeoutError as error:
+            raise timed_out(self.config.logdir, self.stats().pending, timeout, self._counters, is_open=False) from error
+        await pipeline.flush(None if timeout is None else max(0.0, timeout - (clock() - begun)))
 
-    def flush_from_outside(self) -> "concurrent.futures.Future[None] | None":
-        """From any thread, let what is accepted be committed in the loop that owns it; None where nothing can be waiting."""
-        pipeline, loop = self._pipeline, self._loop
-        if pipeline is None or pipeline.ended or not pipeline.uncommitted or loop is None or self._process != os.getpid():
-            return None
-        return _begun_in(loop, pipeline.flush(None))
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """The pipeline of this opening, or the last one."""
+        return self._pipeline
 
-    def save_from_outside(self) -> "concurrent.futures.Future[None] | None":
-        """From any thread, have what is not committed put into the spool; None where there is none, or nothing can be waiting."""
-        pipeline, loop = self._pipeline, self._loop
-        if self.config.spool_root is None or pipeline is None or pipeline.ended or loop is None or self._process != os.getpid():
-            return None
-        return _begun_in(loop, _put_aside(pipeline))
+    @property
+    def owner(self) -> Owner | None:
+        """Where that was opened."""
+        return self._owner
 
     @property
     def whereabouts(self) -> str:
@@ -293,7 +311,7 @@ class WriterResource:
 
     async def close(self) -> None:
         """Flush and close; do nothing if it is closed or was never opened."""
-        if self._pipeline is None or (self._loop is not _running_loop() and self._pipeline.closed):
+        if self._pipeline is None or (self._pipeline.closed and not self._is_here()):
             self._closed = True
             return
         self._require_here()
@@ -311,8 +329,8 @@ class WriterResource:
     @property
     def can_be_shared(self) -> bool:
         """Whether a new writer of this name gets this resource: not after ``close``, the end of its event loop, or a fork."""
-        loop_ended = self._loop is not None and self._loop.is_closed()
-        return not (self._closed or loop_ended or (self._pipeline is not None and self._process != os.getpid()))
+        owner = None if self._pipeline is None else self._owner
+        return not (self._closed or (owner is not None and (owner.loop.is_closed() or owner.process != os.getpid())))
 
     def _note_accepted(self) -> None:
         """Keep the counts of a pipeline that has ended."""
@@ -325,14 +343,16 @@ class WriterResource:
         """See that the running event loop is the one that owns the pipeline, if there is a living one."""
         if self._pipeline is None:
             return
-        if self._process != os.getpid():
+        assert self._owner is not None, "a pipeline has an owner"
+        if self._owner.process != os.getpid():
             raise WrongLoopError(
-                f"the writer of {self.config.logdir!r} belongs to process {self._process}, and this is its forked child {os.getpid()}: "
-                f"create a writer of its own in the child, with a logdir of its own"
+                f"the writer of {self.config.logdir!r} belongs to process {self._owner.process}, and this is its forked child "
+                f"{os.getpid()}: create a writer of its own in the child, with a logdir of its own"
             )
-        if self._loop is _running_loop() or self._closed:
+        is_over = self._pipeline.ended or self._owner.loop.is_closed()  # else its loop may still be closing it
+        if self._is_here() or (self._closed and is_over):
             return
-        if self._loop is not None and self._loop.is_closed():
+        if self._owner.loop.is_closed():
             raise WrongLoopError(
                 f"the writer of {self.config.logdir!r} belongs to an event loop that has ended: create a new writer in this one"
             )
@@ -343,10 +363,11 @@ class WriterResource:
 
     def __del__(self) -> None:
         pipeline = getattr(self, "_pipeline", None)
-        if pipeline is None or pipeline.closed or self._process != os.getpid():
+        if pipeline is None or pipeline.closed or self._owner is None or self._owner.process != os.getpid():
             return
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(pipeline.abandon)  # it commits what waits, if the loop goes on
+        if not self._owner.loop.is_closed():
+            self._owner.loop.call_soon_threadsafe(pipeline.abandon)  # it commits what waits, if the loop goes on
+            leaving.remember(pipeline, self._owner)
         warnings.warn(
             f"the writer of {self.config.logdir!r} was not closed; {pipeline.uncommitted} summaries were not committed yet. "
             f"Use 'async with', or await close()",
@@ -354,21 +375,3 @@ class WriterResource:
             source=self,
             stacklevel=2,
         )
-
-
-async def _put_aside(pipeline: Pipeline) -> None:
-    """Wait until nothing is in memory only."""
-    try:
-        while pipeline.uncommitted > pipeline.saved and not pipeline.ended:
-            pipeline.be_urgent(True)
-            await asyncio.sleep(_LOOK_SECONDS)
-    finally:
-        pipeline.be_urgent(False)
-
-
-def _begun_in(loop: asyncio.AbstractEventLoop, call: Coroutine[Any, Any, None]) -> "concurrent.futures.Future[None] | None":
-    try:
-        return asyncio.run_coroutine_threadsafe(call, loop)
-    except RuntimeError:  # the loop is closed
-        call.close()
-        return None

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from asyncsummary import outside
 from asyncsummary.errors import InvalidArgumentError, WrongLoopError
 from asyncsummary.living import living
 from asyncsummary.resource import WriterResource
@@ -178,11 +179,11 @@ class SignalHandlers:
                 self._send_again(note)
 
     def _flush(self, number: int) -> None:
-        flushes = {resource: flush for resource in living() if (flush := resource.flush_from_outside()) is not None}
+        flushes = {resource: flush for resource in living() if (flush := outside.flush(resource)) is not None}
         begun = time.monotonic()
         waiting = self._await(set(flushes.values()), begun + self._deadline_seconds / 2)
         left = [resource for resource, flush in flushes.items() if not flush.done() or flush.cancelled() or flush.exception()]
-        saves = {save for resource in left if (save := resource.save_from_outside()) is not None}
+        saves = {save for resource in left if (save := outside.save(resource)) is not None}
         for save in self._await(waiting | saves, begun + self._deadline_seconds) & saves:
             save.cancel()
         for resource, flush in flushes.items():

@@ -55,6 +55,11 @@ class Sink(Protocol):
         ...
 
     @property
+    def recovering(self) -> int:
+        """How many of its own spool were accepted before this sink was made, by this writer or by earlier processes."""
+        ...
+
+    @property
     def beside(self) -> int:
         """How many more summaries than the queue knows of are neither committed nor dropped."""
         ...

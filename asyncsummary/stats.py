@@ -9,7 +9,8 @@ class WriterStats:
 
     ``accepted``: summaries taken from callers. ``committed``: of those, durable in the logdir. ``pending``: neither committed nor
     dropped. ``dropped``: lost, by an overflow or late-step policy that says so, or by ``close()`` on a storage that stayed away (which
-    raises). ``late``: scalars whose step was below one of their tag that had gone out before. ``tags``: distinct tags.
+    raises). ``late``: scalars whose step was below one of their tag that had gone out before. ``tags``: distinct tags that
+    were given, those of refused summaries among them.
     ``bytes``: bytes of event files committed, headers included. ``appends``: committed appends, which is what a bucket charges for.
     ``spooled``: on this machine's disk (``spool_dir``) until storage is back, those of earlier processes included. ``recovered``: summaries
     of earlier processes that were found there and committed; ``accepted`` and ``committed`` do not count them.

@@ -1,12 +1,11 @@
 """How do files get beside the segments? Each as a whole, then their index: what it holds now is read, amended, and replaced."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 from asyncsummary.columns import Upload
-from asyncsummary_storage import Folder
+from asyncsummary_storage import Folder, in_thread
 
 Amend = Callable[[bytes], bytes]
 """Makes of what a file holds what it is to hold."""
@@ -14,7 +13,7 @@ Amend = Callable[[bytes], bytes]
 
 async def amends(upload: Upload) -> list[tuple[str, Amend]]:
     """Return what is to be done, by the names of the files, in this order; they are made in a thread."""
-    files = await asyncio.to_thread(upload.files)
+    files = await in_thread(upload.files)
     return [*((name, partial(_whatever_was, data)) for name, data in files.items()), (upload.index, upload.amend)]
 
 

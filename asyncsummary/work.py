@@ -3,12 +3,14 @@
 import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asyncsummary.columns import Batch, Upload, event_size
+from asyncsummary.errors import InvalidSummaryError
 from asyncsummary.journal import Attempt
 from asyncsummary.tags import TagTable
 
@@ -46,6 +48,18 @@ class Work:
     is_sent: bool = False
     uploaded: int = 0
     """How many of its uploads are stored."""
+    failed: list[InvalidSummaryError] = field(default_factory=list)
+    """Why summaries of it were dropped that could not be encoded; told when the others are safe."""
+
+    @classmethod
+    def from_spool(cls, data: bytes, count: int, kept: int, recovered: int, attempt: Attempt | None) -> Self:
+        """Return what is encoded already, and has no room in the queue."""
+        return cls(None, count, 0, 0, kept, recovered, ordered=True, data=data, attempt=attempt, is_spooled=True)
+
+    @property
+    def unspooled_bytes(self) -> int:
+        """How many encoded bytes are nowhere else."""
+        return len(self.data) if self.data and not self.is_spooled else 0
 
     @property
     def left(self) -> int:
@@ -89,6 +103,7 @@ def joined(works: Sequence[Work]) -> Work:
         whole.room += work.room
         whole.size += work.size
         whole.kept += work.kept
+        whole.failed = whole.failed + work.failed
     return whole
 
 

@@ -37,16 +37,16 @@ def in_order(batch: Batch) -> list[int]:
     return numbers + [number_of(payload) for at, payload in events if at >= batch.scalars]
 
 
-@given(st.text("se", max_size=30), st.integers(1, 7))
-def test_pieces_put_together_are_the_whole(kinds: str, size: int) -> None:
+@given(st.text("se", max_size=30), st.integers(1, 7), st.integers(1, 7))
+def test_pieces_put_together_are_the_whole(kinds: str, size: int, events: int) -> None:
     """Nothing is lost, doubled or moved by cutting a batch into pieces."""
     columns = gathered(kinds)
     batch = columns.batch()
     assert len(kinds) == len(columns) == len(batch)
     assert kinds.count("s") == batch.scalars
-    pieces = list(batch.pieces(size))
+    pieces = list(batch.pieces(size, events))
     assert list(range(len(kinds))) == in_order(batch) == [number for piece in pieces for number in in_order(piece)]
-    assert all(piece.scalars <= size for piece in pieces)
+    assert all(piece.scalars <= size and len(piece.events) <= events for piece in pieces)
 
 
 @given(st.text("se", max_size=30), st.integers(0, 30))

@@ -87,7 +87,7 @@ async def test_a_late_run_that_cannot_be_opened(caplog: pytest.LogCaptureFixture
         assert (caught.value.uncommitted, caught.value.retriable) == (1, True)
     assert caplog.text.count("and it is tried again") == 1
     await writer.scalar("a", 1.0, 10)
-    with pytest.raises(summary.CommitError, match="1 late summaries not committed"):
+    with pytest.raises(summary.CommitError, match="1 summaries not committed"):
         await writer.close()
     assert bench.steps() == [9, 10]
     assert (writer.stats.committed, writer.stats.pending, writer.stats.dropped) == (2, 0, 1)
@@ -149,7 +149,7 @@ async def test_closed_while_only_the_late_run_is_away(has_room: bool, leftovers:
     await writer.flush()
     await writer.scalar("a", 1.0, 3)
     await writer.scalar("a", 1.0, 10)
-    with pytest.raises(summary.CommitError, match="1 late summaries not committed") as caught:
+    with pytest.raises(summary.CommitError, match="1 summaries not committed") as caught:
         await writer.close()
     assert (str(tmp_path) in str(caught.value)) is has_room
     stats = writer.stats
@@ -167,7 +167,7 @@ async def test_what_an_earlier_writer_left(tmp_path: Path) -> None:
     bench.script.always(AWAY)
     await writer.scalar("a", 1.0, 3)
     await writer.scalar("a", 1.0, 10)
-    with pytest.raises(summary.CommitError, match=r"with 1 summaries .* all of .*; closed .* with 1 late summaries .* all of") as caught:
+    with pytest.raises(summary.CommitError, match=r"with 1 summaries .* all of .*; closed .* with 1 summaries .* all of") as caught:
         await writer.close()
     assert caught.value.uncommitted == 2
     bench.script.heal()

@@ -1,0 +1,61 @@
+"""What becomes of what was accepted when the interpreter ends, and an event loop has not? It is committed, or it is said what is lost.
+
+Loops in daemon threads, and loops that were stopped rather than ended (IPython, ``python -m asyncio``), cancel no task, so that no pipeline
+hears of the end. Loops in other threads go on: Python waits for those.
+"""
+
+import asyncio
+import atexit
+import concurrent.futures.thread  # noqa: F401  # its exit handler ends all pools; ours, registered later, runs before it
+import contextlib
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from asyncsummary import outside
+from asyncsummary.living import living
+
+if TYPE_CHECKING:
+    from asyncsummary.pipeline import Pipeline
+
+_logger = logging.getLogger("asyncsummary")
+_forgotten: "set[tuple[Pipeline, outside.Owner]]" = set()
+"""Pipelines whose writers nobody holds any more, until they have ended by themselves, if their loops let them."""
+
+
+def remember(pipeline: "Pipeline", owner: outside.Owner) -> None:
+    """Look after a pipeline whose writer nobody holds any more."""
+    _forgotten.difference_update([known for known in list(_forgotten) if known[0].ended])
+    _forgotten.add((pipeline, owner))
+
+
+def _end() -> None:
+    for pipeline, owner in list(_forgotten):
+        if owner.process == os.getpid() and not owner.is_waited_for:
+            _end_forgotten(pipeline, owner.loop)
+    for resource in living():
+        if resource.owner is None or resource.owner.process != os.getpid() or resource.owner.is_waited_for or not resource.stats().pending:
+            continue
+        try:
+            outside.flush_at_exit(resource)
+        except Exception as error:  # whatever it is, the others are looked after
+            _logger.error("%s: not flushed at the end of the interpreter", resource.config.logdir, exc_info=error)
+        _tell(resource.config.logdir, resource.stats().pending, "not closed", resource.whereabouts)
+
+
+def _end_forgotten(pipeline: "Pipeline", loop: asyncio.AbstractEventLoop) -> None:
+    if not (pipeline.ended or loop.is_running() or loop.is_closed()):
+        with contextlib.suppress(TimeoutError):
+            loop.run_until_complete(asyncio.wait_for(pipeline.wait_ended(), pipeline.config.farewell_seconds))
+    _tell(pipeline.config.logdir, pipeline.uncommitted, "forgotten", pipeline.whereabouts)
+
+
+def _tell(logdir: str, left: int, how: str, where: str) -> None:
+    if left:
+        told = "%s: %d summaries are not committed at the end of the interpreter, as their writer was %s%s"
+        _logger.error(told, logdir, left, how, where)
+
+
+# atexit's own handlers run when pools of threads, which local files need, take nothing any more
+getattr(threading, "_register_atexit", atexit.register)(_end)
