@@ -47,7 +47,8 @@ def create_file_writer(
         flush_millis: write at the latest so many milliseconds after the first waiting summary. Default 120,000 for local logdirs,
             10,000 for remote ones.
         filename_suffix: put at the end of file names. Default ".v2".
-        name: writers of one name share one file, one queue, and the arguments of the first of them. Default ``logdir:<logdir>``.
+        name: writers of one name share one file, one queue, and the arguments of the first of them. Default ``logdir:<logdir>``, with
+            the absolute path of a local one.
         resume: go on in the run's last segment, after its last whole record, instead of beginning a new one.
         storage_options: for the fsspec filesystem of that scheme; for local folders ``{"fsync": True}`` makes each write survive a
             power cut.

@@ -123,7 +123,7 @@ class SummaryWriter(Kinds):
         """Wait until all that was accepted before is committed: durable, and readable at the logdir.
 
         Raises:
-            FlushTimeoutError: ``timeout`` seconds were not enough.
+            FlushTimeoutError: ``timeout`` seconds were not enough, of which the opening may have taken some.
             CommitError: storage did not take it within ``retry_seconds``. The summaries are still waiting and are tried again.
         """
 
