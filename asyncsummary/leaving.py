@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from asyncsummary import outside
@@ -31,23 +32,28 @@ def remember(pipeline: "Pipeline", owner: outside.Owner) -> None:
 
 
 def _end() -> None:
+    begun = time.monotonic()
     for pipeline, owner in list(_forgotten):
-        if owner.process == os.getpid() and not owner.is_waited_for:
-            _end_forgotten(pipeline, owner.loop)
-    for resource in living():
-        if resource.owner is None or resource.owner.process != os.getpid() or resource.owner.is_waited_for or not resource.stats().pending:
-            continue
+        if _is_left(owner):
+            _end_forgotten(pipeline, owner.loop, begun + pipeline.config.farewell_seconds)
+    left = [resource for resource in living() if _is_left(resource.owner) and resource.stats().pending]
+    flushes = [outside.flush(resource) for resource in left]  # all at once, since storage may be away for all of them
+    for resource, flush in zip(left, flushes, strict=True):
         try:
-            outside.flush_at_exit(resource)
+            outside.wait_at_exit(resource, flush, begun + resource.config.farewell_seconds)
         except Exception as error:  # whatever it is, the others are looked after
             _logger.error("%s: not flushed at the end of the interpreter", resource.config.logdir, exc_info=error)
         _tell(resource.config.logdir, resource.stats().pending, "not closed", resource.whereabouts)
 
 
-def _end_forgotten(pipeline: "Pipeline", loop: asyncio.AbstractEventLoop) -> None:
+def _is_left(owner: outside.Owner | None) -> bool:
+    return owner is not None and owner.process == os.getpid() and not owner.is_waited_for
+
+
+def _end_forgotten(pipeline: "Pipeline", loop: asyncio.AbstractEventLoop, deadline: float) -> None:
     if not (pipeline.ended or loop.is_running() or loop.is_closed()):
         with contextlib.suppress(TimeoutError):
-            loop.run_until_complete(asyncio.wait_for(pipeline.wait_ended(), pipeline.config.farewell_seconds))
+            loop.run_until_complete(asyncio.wait_for(pipeline.wait_ended(), max(0.0, deadline - time.monotonic())))
     _tell(pipeline.config.logdir, pipeline.uncommitted, "forgotten", pipeline.whereabouts)
 
 
@@ -57,5 +63,6 @@ def _tell(logdir: str, left: int, how: str, where: str) -> None:
         _logger.error(told, logdir, left, how, where)
 
 
-# atexit's own handlers run when pools of threads, which local files need, take nothing any more
-getattr(threading, "_register_atexit", atexit.register)(_end)
+with contextlib.suppress(RuntimeError):  # first imported when the interpreter is ending already
+    # atexit's own handlers run when pools of threads, which local files need, take nothing any more
+    getattr(threading, "_register_atexit", atexit.register)(_end)

@@ -93,7 +93,8 @@ class Outflow:
     @property
     def recovering(self) -> int:
         """How many in the run's own spool were accepted before this was made."""
-        return 0 if self.spool is None else self.spool.summaries - self.spool.own
+        in_hand = 0 if self.work is None else self.work.recovered  # until it is counted as well
+        return 0 if self.spool is None else max(in_hand, self.spool.summaries - self.spool.own)
 
     @property
     def beside(self) -> int:

@@ -8,6 +8,7 @@ import concurrent.futures
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -47,17 +48,16 @@ def save(resource: "WriterResource") -> "concurrent.futures.Future[None] | None"
     return None if resource.config.spool_root is None or pipeline is None or owner is None else _begun_in(owner.loop, _put_aside(pipeline))
 
 
-def flush_at_exit(resource: "WriterResource") -> None:
-    """In the main thread, when the interpreter ends: have what is accepted committed, if its loop still can."""
-    flushing, owner = flush(resource), resource.owner
-    if flushing is None or owner is None:
+def wait_at_exit(resource: "WriterResource", flushing: "concurrent.futures.Future[None] | None", deadline: float) -> None:
+    """In the main thread, when the interpreter ends: wait for a flush that was begun; if the loop was stopped, run it for that long."""
+    if flushing is None or resource.owner is None:
         return
+    loop, left = resource.owner.loop, max(0.0, deadline - time.monotonic())
     with contextlib.suppress(TimeoutError, SummaryError):
-        if owner.loop.is_running():
-            flushing.result(resource.config.farewell_seconds)
+        if loop.is_running():
+            flushing.result(left)
         else:
-            end = asyncio.wait_for(asyncio.wrap_future(flushing, loop=owner.loop), resource.config.farewell_seconds)
-            owner.loop.run_until_complete(end)
+            loop.run_until_complete(asyncio.wait_for(asyncio.wrap_future(flushing, loop=loop), left))
 
 
 def _at_work(resource: "WriterResource") -> "tuple[Pipeline | None, Owner | None]":

@@ -130,31 +130,32 @@ class Pipeline:
             raise WriterClosedError(f"the writer of {self.config.logdir!r} was closed while this summary waited for room")
         return reserved
 
-    async def flush(self, timeout: float | None) -> None:
-        """Wait until all that was accepted before is committed."""
+    async def flush(self, timeout: float | None, spent: float = 0.0) -> None:
+        """Wait until all that was accepted before is committed; of the time, so many seconds are ``spent``."""
         self.raise_if_dead()
         clock = asyncio.get_running_loop().time
-        begun, target = clock(), self.queue.accepted
-        if self.queue.progress.up_to < target or self._is_catching_up:
-            await self._flush_up_to(target, timeout)
+        begun, target = clock() - spent, self.queue.accepted
+        if self.queue.progress.up_to < target or self._left_before:
+            await self._flush_up_to(target, timeout, spent)
         await self._sink.flush_beside(None if timeout is None else max(0.0, timeout - (clock() - begun)))
 
     @property
-    def _is_catching_up(self) -> bool:
-        """Whether something is not committed yet that this writer accepted before it was closed in an outage, and opened again."""
-        return self.counters.left > 0 and self._sink.recovering > 0
+    def _left_before(self) -> int:
+        """How many are not committed yet that this writer accepted before it was closed in an outage, and opened again."""
+        return min(self.counters.left, self._sink.recovering)
 
-    async def _flush_up_to(self, target: int, timeout: float | None) -> None:
+    async def _flush_up_to(self, target: int, timeout: float | None, spent: float) -> None:
         if self.ended:
             error = self.counters.last_error or "its task has ended"
             raise CommitError(f"flush of {self.config.logdir!r}: {self.uncommitted} summaries are not committed: {error}")
         ticket = self._tickets.add(target)
         self._want(target)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(None if timeout is None else max(0.0, timeout - spent)):
                 await ticket
         except TimeoutError as error:
-            raise timed_out(self.config.logdir, self.queue.progress.left(target), timeout, self.counters) from error
+            left = self.queue.progress.left(target) + self._left_before
+            raise timed_out(self.config.logdir, left, timeout, self.counters) from error
         finally:
             self._tickets.discard(ticket)
 
@@ -300,7 +301,7 @@ class Pipeline:
                 _logger.warning("%s: storage is back, nothing was lost", self.config.logdir)
         if self._sink.refused is not None:
             self._tell_refused(self._sink.refused)
-        if not self._is_catching_up:
+        if not self._left_before:
             self._tickets.settle(self.queue.progress.up_to)
 
     # Trouble
@@ -314,7 +315,7 @@ class Pipeline:
 
     async def _cope(self, error: GaveUpError) -> None:
         """Tell those who wait that their summaries are not committed. The batch stays, and is tried again."""
-        waiting = self.uncommitted
+        waiting = self.uncommitted + self._left_before
         told = not_committed(self.config.logdir, waiting, error)
         if not self._away and not self._sink.is_spooling:
             _logger.warning("%s: storage does not take summaries (%s); %d wait and are tried again", self.config.logdir, error, waiting)

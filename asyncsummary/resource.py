@@ -292,7 +292,7 @@ class WriterResource:
                 pipeline = await self.opened()
         except TimeoutError as error:
             raise timed_out(self.config.logdir, self.stats().pending, timeout, self._counters, is_open=False) from error
-        await pipeline.flush(None if timeout is None else max(0.0, timeout - (clock() - begun)))
+        await pipeline.flush(timeout, clock() - begun)
 
     @property
     def pipeline(self) -> Pipeline | None:

@@ -119,7 +119,7 @@ class LocalSegment:
         """Open and lock the file, and see that it ends at ``at``."""
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
         if create:
-            _make_folder(self._path.parent)
+            _make_folder(self._path.parent, fsync=self._fsync)
         try:
             descriptor = os.open(self._path, flags, 0o666)
         except FileExistsError as error:
@@ -159,7 +159,7 @@ class LocalFolder:
     def _make(self) -> None:
         with _alone(self._lock, self._path), _mapped(self._path):
             try:
-                _make_folder(self._path)
+                _make_folder(self._path, fsync=self._fsync)
             except FileNotFoundError as error:
                 raise PermanentError(f"{self._path}: the folder cannot be made") from error
 
@@ -186,7 +186,7 @@ class LocalFolder:
         """Write a file beside the old one, and let it take its name, so that a reader sees one or the other."""
         fresh = path.with_name(f".{path.name}.{os.getpid()}.{next(_count)}.new")
         with _alone(self._lock, path), _mapped(path), _held(path, replacing):
-            _make_folder(path.parent)
+            _make_folder(path.parent, fsync=self._fsync)
             try:
                 position = self._write_new(fresh, data)
                 if replacing.exists:
@@ -283,15 +283,28 @@ def _mapped(path: Path) -> Iterator[None]:
         raise TransientError(f"{path}: {error}") from error
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path, *, fsync: bool) -> None:
     """Make a folder; of a file's, because somebody may have cleaned up since it was opened."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()] if fsync else []
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
-        named = error.filename or folder
-        if os.path.exists(named) and not os.path.isdir(named):
+        named = error.filename or str(folder)
+        if _is_a_file(named):
             raise NotAFolderError(f"{named}: a file is where this folder should be") from error
         raise TransientError(f"{named}: leads nowhere at present; once its disk is there again, writing goes on") from error
+    for one in made:
+        _sync_names(one.parent)
+
+
+def _is_a_file(path: str) -> bool:
+    """Whether a file is there, or, if it is a link, on its way; a link may also lead to a disk that is away."""
+    try:
+        return not stat.S_ISDIR(os.stat(path).st_mode)
+    except NotADirectoryError:
+        return True
+    except OSError:
+        return False
 
 
 def _sync_names(folder: Path) -> None:

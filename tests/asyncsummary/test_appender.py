@@ -1,4 +1,4 @@
-"""Appends that were cut off in the middle, where segments grow in place: the rest is appended, and nothing is there twice."""
+"""Appends that were cut off in the middle: the rest is appended, and nothing is there twice. And what is told while one is tried again."""
 
 import asyncio
 import itertools
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.core import url_to_fs
 from fsspec.implementations.memory import MemoryFile
 
 import asyncsummary as summary
@@ -15,10 +16,25 @@ from asyncsummary.config import ForeignWriter
 from asyncsummary.header import file_version
 from asyncsummary.journal import Attempt
 from asyncsummary.protos import Event
-from asyncsummary.records import scan
+from asyncsummary.records import frame, scan
 from asyncsummary.spool import Spool
-from asyncsummary_storage import NOTHING, Fault, Growth, OutcomeUnknownError, Position
-from asyncsummary_storage.memory import MemorySegment
+from asyncsummary.sync import sync
+from asyncsummary_storage import (
+    NOTHING,
+    Fault,
+    Folder,
+    Growth,
+    OutcomeUnknownError,
+    Position,
+    SegmentFullError,
+    Terms,
+    ThrottledError,
+    TransientError,
+    UnsupportedError,
+    When,
+)
+from asyncsummary_storage.memory import MemoryFolder, MemorySegment
+from tests.storage.backends import RewritingFileSystem
 from tests.support.events import scalars_of
 from tests.support.spooling import records
 from tests.support.writing import Bench
@@ -230,6 +246,142 @@ async def test_a_filesystem_without_promises(monkeypatch: pytest.MonkeyPatch, ca
     assert warnings_in(caplog) == []
 
 
+@pytest.mark.parametrize("policy", ["continue", "raise"])
+async def test_a_filesystem_that_broke_at_the_first_byte(
+    policy: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The file is made, and nothing is in it: nobody else is blamed."""
+    real = MemoryFile.write
+
+    def torn(self: MemoryFile, data: bytes) -> None:
+        monkeypatch.setattr(MemoryFile, "write", real)
+        raise ConnectionResetError("Connection reset by peer")
+
+    monkeypatch.setattr(MemoryFile, "write", torn)
+    async with summary.create_file_writer(f"memory://first-byte-{policy}/run", spool_dir=False, foreign_writer=policy) as writer:
+        await write(writer, range(3))
+    filesystem = fsspec.filesystem("memory")
+    (name,) = filesystem.find(f"/first-byte-{policy}/run")
+    assert steps_of(filesystem.cat(name)) == [0, 1, 2]
+    assert warnings_in(caplog) == []
+
+
+@pytest.mark.parametrize("percent", [0, 30, 90])
+async def test_a_filesystem_that_truncates(percent: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """And then sends a file again as a whole: what was committed is there after the connection broke in between."""
+    real, url = RewritingFileSystem.pipe_file, f"rewriting://truncated-{percent}/run"
+
+    def torn(self: RewritingFileSystem, path: str, value: bytes) -> None:
+        monkeypatch.setattr(RewritingFileSystem, "pipe_file", real)
+        real(self, path, bytes(value)[: len(value) * percent // 100])
+        raise ConnectionResetError("Connection reset by peer")
+
+    async with summary.create_file_writer(url, spool_dir=False, max_queue=10**6, flush_millis=10**7) as writer:
+        await write(writer, range(50))
+        await writer.flush()
+        monkeypatch.setattr(RewritingFileSystem, "pipe_file", torn)
+        await write(writer, range(50, 51))
+        await writer.flush()
+    filesystem, folder = url_to_fs(url)
+    (name,) = filesystem.find(folder)
+    assert steps_of(filesystem.cat(name)) == list(range(51))
+    assert warnings_in(caplog) == []
+
+
+@pytest.mark.parametrize("growth", [Growth.IN_PLACE, Growth.REWRITE])
+async def test_records_of_another_kind(growth: Growth, caplog: pytest.LogCaptureFixture) -> None:
+    """Another program wrote them behind ours: who that was is not known, and what comes next goes to a segment of our own."""
+    bench = Bench(growth=growth)
+    async with bench.writer() as writer:
+        (name,) = bench.names
+        bench.disk.store(name, bench.disk.content[name] + frame(b"\xff\xff\xff no event"))
+        await write(writer, range(2))
+    assert "by the doing of somebody else" in caplog.text
+    assert steps_of(bench.disk.content[bench.names[1]]) == [0, 1]
+
+
+async def test_the_last_append_that_a_segment_takes() -> None:
+    """Its reply is lost, the client sends it again by itself, and that is told that the segment is full: it is there once."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        bench.script.then(Fault("append", When.AFTER, lambda: SegmentFullError("10,000 appends")))
+        await write(writer, range(1, 3))
+        await writer.flush()
+        await write(writer, range(3, 4))
+    assert bench.steps() == [1, 2, 3]
+    assert len(bench.names) == 1
+
+
+async def test_a_large_segment_that_cannot_be_extended_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a permission is taken away: it is neither fetched nor sent again as a whole, but left."""
+    monkeypatch.setattr("asyncsummary.appender.LARGEST_REWRITTEN", 200)
+    bench = Bench(growth=Terms(Growth.REWRITE, extend_from=200, extend_requests=4))
+    async with bench.writer() as writer:
+        await write(writer, range(10))
+        await writer.flush()
+        (name,) = bench.names
+        before = bench.disk.content[name]
+        bench.script.always([Fault("extend", error=lambda: UnsupportedError("no copies here"))])
+        for step in range(10, 12):
+            await write(writer, range(step, step + 1))
+            await writer.flush()
+    assert bench.disk.content[name] == before
+    assert bench.steps() == list(range(12))
+    assert len(bench.names) == 2
+
+
+# What is told meanwhile
+
+
+async def test_why_it_is_tried_again() -> None:
+    """Is told at once by whoever is asked: the writer's figures, and a flush whose time is up."""
+    bench = Bench()
+    async with bench.writer() as writer:
+        bench.script.always([Fault("append", error=lambda: TransientError("the disk is on fire"))])
+        await write(writer, range(1))
+        with pytest.raises(summary.FlushTimeoutError, match="the disk is on fire"):
+            await writer.flush(timeout=30.0)
+        assert writer.stats.retries == bench.appends() - 1 > 5  # the first append began the segment, and the next try is waited for
+        assert writer.stats.last_error == "the disk is on fire"
+        bench.script.heal()
+        await writer.flush()
+        assert writer.stats.last_error is None
+    assert bench.steps() == [0]
+
+
+async def test_a_storage_that_asks_for_rest() -> None:
+    """For longer than is waited: whoever flushes is told, and it is left alone for so long, unless somebody flushes again."""
+    bench = Bench()
+    async with bench.writer(retry_seconds=60.0) as writer:
+        bench.script.always([Fault("append", error=lambda: ThrottledError("slow down", 120.0))])
+        await write(writer, range(1))
+        for tries in (2, 3):
+            with pytest.raises(summary.CommitError, match="slow down"):
+                await writer.flush()
+            await asyncio.sleep(110.0)
+            assert bench.appends() == tries
+        bench.script.heal()
+        await asyncio.sleep(15.0)
+        assert bench.steps() == [0]
+
+
+@pytest.mark.parametrize("count", [0, 3000])
+async def test_a_disk_that_hangs(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever flushes is told as soon whether the segment is small or large, since an append sends only what is new."""
+    monkeypatch.setattr("asyncsummary.appender._SLOWEST_BYTES_PER_SECOND", 100)
+    bench = Bench()
+    bench.disk.store(f"run/{OLD}", file_version(1) + records(*range(count)))
+    async with bench.writer(resume=True, retry_seconds=60.0) as writer:
+        bench.script.always([Fault("append", When.HANG_BEFORE), Fault("probe", When.HANG_BEFORE)])
+        await write(writer, range(count, count + 1))
+        begun = asyncio.get_running_loop().time()
+        with pytest.raises(summary.CommitError, match="no answer"):
+            await writer.flush()
+        assert asyncio.get_running_loop().time() - begun < 120.0
+        bench.script.heal()
+    assert bench.steps() == list(range(count + 1))
+
+
 # In a process that goes on
 
 
@@ -274,6 +426,53 @@ async def test_an_earlier_process_at_the_header(size: int, tmp_path: Path) -> No
     async with bench.writer(spool_root=tmp_path) as writer:
         assert writer.stats.recovered == 3
     assert bench.steps() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("policy", list(ForeignWriter))
+async def test_an_earlier_process_that_only_made_its_segment(
+    policy: ForeignWriter, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was killed before the first byte: nobody else has been there."""
+    bench = Bench()
+    await left_behind(bench, tmp_path, 0, creating=True)
+    bench.disk.store(f"run/{OLD}", b"")
+    async with bench.writer(spool_root=tmp_path, foreign_writer=policy) as writer:
+        assert writer.stats.recovered == 3
+    assert steps_of(bench.disk.content[f"run/{OLD}"]) == [1, 2, 3]
+    assert "by the doing of" not in caplog.text
+
+
+async def test_the_next_start_after_somebody_wrote(tmp_path: Path) -> None:
+    """foreign_writer="raise": it was told to the process whose segment that was; the next one opens, and has what was left."""
+    bench = Bench()
+    writer = bench.writer(spool_root=tmp_path, foreign_writer=ForeignWriter.RAISE)
+    await writer.init()
+    (name,) = bench.names
+    bench.disk.store(name, bench.disk.content[name] + THEIRS)
+    await write(writer, range(1, 4))
+    for call in (writer.flush, writer.close):
+        with pytest.raises(summary.ForeignWriterError):
+            await call()
+    async with bench.writer(spool_root=tmp_path, foreign_writer=ForeignWriter.RAISE) as after:
+        assert after.stats.recovered == 3
+        await write(after, range(4, 5))
+    assert bench.steps() == [100, 101, 102, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("size", [0, HEADER + RECORD, HEADER + 3 * RECORD])
+@pytest.mark.parametrize("newer", [False, True])
+async def test_what_sync_counts(newer: bool, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each summary once, whichever segment has it in the end."""
+    bench = Bench()
+    await left_behind(bench, tmp_path, size, creating=True, newer=newer)
+
+    def opened(url: str, options: object) -> Folder:
+        return MemoryFolder("run", bench.disk)
+
+    monkeypatch.setattr("asyncsummary.sync.open_folder", opened)
+    (done,) = await sync(tmp_path)
+    assert (done.committed, done.left, done.error) == (3, 0, None)
+    assert steps_in(bench) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("count", range(4))

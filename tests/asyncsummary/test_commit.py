@@ -27,10 +27,12 @@ from asyncsummary.commit import (
     Unavailable,
     Unknown,
     Woken,
+    outcome_of,
 )
-from asyncsummary_storage import NOTHING, Position
+from asyncsummary_storage import NOTHING, Position, SegmentFullError
 
 ERROR = RuntimeError("storage said no")
+FULL = SegmentFullError("it takes no more")
 AT = Position(10, "v1")
 END = Position(14, "v2")
 POLICY = RetryPolicy(window_seconds=60.0)
@@ -73,6 +75,11 @@ def run(outcomes: list[Outcome], at: Position = AT, *, in_place: bool = False) -
         ([Unknown(ERROR), Denied(ERROR)], GaveUp(ERROR, permanent=True)),
         ([Unknown(ERROR), Denied(ERROR), Begin()], Probe()),
         ([Unavailable(ERROR, retry_after=61.0), Begin()], Append(AT)),
+        ([outcome_of(FULL)], Probe()),
+        ([outcome_of(FULL), Found(AT)], GaveUp(FULL, permanent=True)),
+        ([outcome_of(FULL), Found(END), Read(b"data")], Committed(END)),
+        ([outcome_of(FULL), Found(END), Read(b"else")], Fenced(END)),
+        ([outcome_of(FULL), Unavailable(ERROR), Woken()], Probe()),
     ],
 )
 def test_table(outcomes: list[Outcome], last: Action) -> None:
@@ -142,6 +149,15 @@ def test_creation() -> None:
     assert run([Refused(ERROR), Found(there), Read(b"data")], NOTHING)[-1] == Committed(there)
     assert run([Refused(ERROR), Found(there), Read(b"thei")], NOTHING)[-1] == Fenced(there)
     assert run([Refused(ERROR), Found(Position(0, "v1"))], NOTHING)[-1] == Fenced(Position(0, "v1"))
+
+
+@pytest.mark.parametrize("outcome", [Refused(ERROR), Unknown(ERROR)])
+def test_creation_that_ended_before_the_first_byte(outcome: Outcome) -> None:
+    """Where segments grow in place, one that was only made takes the append; whose it is shows in what is written there."""
+    empty = Position(0, "v1")
+    actions = run([outcome, Found(empty), Woken(), Refused(ERROR), Found(END), Read(b"else")], NOTHING, in_place=True)
+    assert actions[2:4] == [Sleep(0.05), Append(empty)]
+    assert actions[-1] == Fenced(END)
 
 
 def test_the_window() -> None:

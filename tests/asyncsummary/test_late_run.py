@@ -95,6 +95,27 @@ async def test_a_late_run_that_cannot_be_opened(caplog: pytest.LogCaptureFixture
 
 
 @pytest.mark.virtual_time
+@pytest.mark.parametrize("spooled", [False, True])
+async def test_closed_by_nobody_who_waits(spooled: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What a late run that cannot be opened has then is counted and logged, since close() cannot tell it."""
+    late_script = Script()
+    bench = Bench(late_script=late_script)
+    writer = bench.writer(late_steps=LatePolicy.SUBRUN, retry_seconds=2.0, spool_root=tmp_path if spooled else None)
+    await writer.scalar("a", 1.0, 9)
+    await writer.flush()
+    late_script.always([Fault("open", error=lambda: AccessDeniedError("not there"))])
+    await writer.scalar("a", 1.0, 3)
+    closing = asyncio.create_task(writer.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.sleep(100.0)
+    assert (writer.stats.pending, writer.stats.dropped) == (int(spooled), int(not spooled))
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert "closed 'in-memory:run/late' with 1 summaries not committed" in said
+    assert ("all of them are in the spool" in said) is spooled
+
+
+@pytest.mark.virtual_time
 @pytest.mark.parametrize("flushed", [False, True])
 async def test_a_late_run_that_cannot_be_opened_for_a_while(flushed: bool) -> None:
     """Is tried again by itself, and by a flush at once."""

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import asyncsummary as summary
-from asyncsummary import work
+from asyncsummary import spool as spool_module
+from asyncsummary import spool_file, work
 from asyncsummary.config import Durability
 from asyncsummary.header import file_version
 from asyncsummary.journal import Attempt, Journal
@@ -17,7 +18,7 @@ from asyncsummary.queue import Overflow
 from asyncsummary.spool import Spool
 from asyncsummary.spool_file import SpoolFile
 from asyncsummary.work import LARGEST_WORK
-from asyncsummary_storage import AccessDeniedError, Fault, When
+from asyncsummary_storage import AccessDeniedError, Fault, Growth, When
 from tests.support.spooling import records
 from tests.support.writing import Bench
 
@@ -294,6 +295,54 @@ async def test_spool_first(tmp_path: Path) -> None:
         await writer.flush()
     assert bench.steps() == list(range(40))
     assert files_in(tmp_path) == []
+
+
+@pytest.mark.virtual_time
+async def test_spool_first_of_what_was_made_ready(tmp_path: Path) -> None:
+    """durability="spool": also what was encoded while an append was on its way is on this disk before it is sent."""
+    bench = Bench()
+    writer = bench.writer(spool_root=tmp_path, durability=Durability.SPOOL)
+    async with writer:
+        gate = bench.script.gate = asyncio.Event()
+        await writer.scalar("t", 1.0, 1)
+        first = asyncio.create_task(writer.flush())
+        await until(lambda: writer.stats.spooled == 1)
+        await writer.scalar("t", 1.0, 2)
+        second = asyncio.create_task(writer.flush())
+        pipeline = writer._resource._pipeline
+        assert pipeline is not None
+        await until(lambda: not len(pipeline.queue.waiting))
+        before = bench.appends()
+        bench.script.always([Fault("append", When.HANG_BEFORE)])
+        gate.set()
+        await first
+        await until(lambda: bench.appends() > before)
+        assert (writer.stats.committed, writer.stats.spooled, writer.stats.pending) == (1, 1, 1)
+        bench.script.heal()
+        await second
+    assert bench.steps() == [1, 2]
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("growth", Growth)
+async def test_a_large_append_that_was_stored_and_not_answered(growth: Growth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is larger than what is read back in one piece: the next writer finds it there all the same, and nothing is there twice."""
+    for module in (spool_module, spool_file):
+        monkeypatch.setattr(module, "CHUNK_BYTES", 1000)
+    bench = Bench(growth=growth)
+    writer = bench.writer(retry_seconds=5.0, spool_root=tmp_path, durability=Durability.SPOOL)
+    await writer.init()
+    for step in range(100):
+        await writer.scalar("t", 1.0, step)
+    bench.script.then(Fault("append", When.AFTER)).always([Fault("probe"), Fault("read"), Fault("entries"), Fault("open")])
+    with pytest.raises(summary.CommitError, match="not committed"):
+        await writer.close()
+    bench.script.heal()
+    async with bench.writer(spool_root=tmp_path) as after:
+        pass
+    assert after.stats.recovered == 100 - writer.stats.committed
+    assert bench.steps() == list(range(100))
 
 
 async def test_two_writers_of_one_logdir(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Sync of all logdirs that have a spool: what is wrong with one does not keep the others from going on."""
 
+import asyncio
 import json
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,3 +101,29 @@ async def test_a_late_run_belongs_to_its_logdir(tmp_path: Path) -> None:
     assert [(one.logdir, one.committed) for one in done] == [(str(run), 1), (str(run / "late"), 1)]
     assert len(steps_in(run / "late")) == 1
     assert [one.logdir for one in await sync(root)] == [str(tmp_path / "other")]
+
+
+async def test_cancelled_while_it_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later one finds all that there was, though this process goes on."""
+    root, run = tmp_path / "spool", tmp_path / "run"
+    await left_behind(root, str(run))
+    adopt, begun, go_on = Spool._adopt, threading.Event(), threading.Event()
+
+    def slow(*arguments: Any) -> Any:
+        found = adopt(*arguments)
+        begun.set()
+        assert go_on.wait(30)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "_adopt", slow)
+        syncing = asyncio.create_task(sync(root))
+        while not begun.is_set():
+            await asyncio.sleep(0.01)
+        syncing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await syncing
+    go_on.set()
+    (done,) = await sync(root)
+    assert (done.committed, done.left, done.error) == (1, 0, None)
+    assert len(steps_in(run)) == 1

@@ -18,6 +18,7 @@ from asyncsummary_storage import (
     AccessDeniedError,
     NotAFolderError,
     OutcomeUnknownError,
+    PermanentError,
     PreconditionFailedError,
     StorageError,
     TransientError,
@@ -40,7 +41,17 @@ class HostFileSystem(LocalFileSystem):  # type: ignore[misc]  # fsspec has no ty
         return str(LocalFileSystem._strip_protocol(str(path).removeprefix("host://")))
 
 
+class AskingFileSystem(HostFileSystem):
+    """A filesystem that has to be told something."""
+
+    protocol = "asking"
+
+    def __init__(self, password: str) -> None:
+        super().__init__()
+
+
 fsspec.register_implementation("host", HostFileSystem, clobber=True)
+fsspec.register_implementation("asking", AskingFileSystem, clobber=True)
 
 
 def new_url() -> str:
@@ -71,6 +82,38 @@ async def test_errors(raised: Exception, kind: type[StorageError], monkeypatch: 
         await folder.segment("a").append(b"x", NOTHING)
     assert type(caught.value) is kind
     assert caught.value.__cause__ is raised
+    await folder.close()
+
+
+@pytest.mark.parametrize(("options", "said"), [({}, "password"), ({"password": "a", "bogus": 1}, "bogus")])
+async def test_options_that_can_never_work(options: dict[str, Any], said: str, tmp_path: Path) -> None:
+    """Are told by their names, and not tried again and again."""
+    folder = FsspecFolder(f"asking://{tmp_path}/run", "asking", options)
+    for _ in range(2):
+        with pytest.raises(PermanentError, match=rf"storage_options: .*'{said}'"):
+            await folder.open()
+    await folder.close()
+
+
+@pytest.mark.parametrize("size", [0, 2, 5])
+async def test_a_write_that_was_cut_off(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many truncate a file and then send it again, longer: what a broken connection took from it is there again after a look."""
+    folder = open_folder(new_url())
+    await folder.open()
+    segment, pipe = folder.segment("a"), RewritingFileSystem.pipe_file
+    end = await segment.append(b"one", NOTHING)
+
+    def torn(self: Any, path: str, value: bytes, **kwargs: Any) -> None:
+        pipe(self, path, bytes(value)[:size], **kwargs)
+        raise ConnectionResetError("Connection reset by peer")
+
+    with monkeypatch.context() as patch, pytest.raises(OutcomeUnknownError):
+        patch.setattr(RewritingFileSystem, "pipe_file", torn)
+        await segment.append(b"two", end)
+    found = await segment.probe()
+    assert await segment.read(0, 100) == b"onetwo"
+    await segment.append(b"three", found)
+    assert await segment.read(0, 100) == b"onetwothree"
     await folder.close()
 
 

@@ -21,6 +21,7 @@ from asyncsummary_storage import (
     ThrottledError,
     TransientError,
     UnsupportedError,
+    gcs_client,
     open_folder,
 )
 from asyncsummary_storage.gcs import TAILS, GCSStore
@@ -293,6 +294,52 @@ async def test_the_first_token_is_fetched_off_the_event_loop(server: GCSFake) ->
     await folder.entries()
     assert len(threads) == 2
     assert threading.main_thread() not in threads
+    await folder.close()
+
+
+async def test_a_server_of_tokens_that_hangs(server: GCSFake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Holds nobody up for long while the old token holds, and is asked once; its answer is used when it comes."""
+    begun_to_ask, back = threading.Event(), threading.Event()
+
+    class Slow(Revocable):
+        def refresh(self, request: Any) -> None:
+            begun_to_ask.set()
+            back.wait()
+            super().refresh(request)
+
+    monkeypatch.setattr(gcs_client, "_PATIENCE_SECONDS", 0.01)
+    server.tokens = {"first"}
+    credentials = Slow("second", "third")
+    folder = folder_on(server, token=credentials)
+    segment, end = await begun(folder)
+    credentials.expiry = datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=3)
+    try:
+        async with asyncio.timeout(10.0):
+            end = await segment.append(b"one ", end)
+            assert begun_to_ask.is_set()
+            end = await segment.append(b"two ", end)
+    finally:
+        back.set()
+    while credentials.token == "first":
+        await asyncio.sleep(0)
+    server.tokens = {"second"}
+    await segment.append(b"three", end)
+    assert await segment.read(LEAST, 1000) == b"one two three"
+    assert credentials.renewals == ["third"]
+    await folder.close()
+
+
+async def test_requests_at_once_with_a_token_that_was_revoked(server: GCSFake) -> None:
+    """Have one new token for all of them, and all are worth another try."""
+    server.tokens = {"first"}
+    credentials = Revocable("second", "third")
+    folder = folder_on(server, token=credentials)
+    segment, end = await begun(folder)
+    server.tokens = {"second"}
+    answers = await asyncio.gather(segment.append(b"one", end), segment.probe(), folder.entries(), return_exceptions=True)
+    assert {type(answer) for answer in answers} == {TransientError}
+    assert credentials.renewals == ["third"]
+    assert (await segment.append(b"one", end)).offset == LEAST + 3
     await folder.close()
 
 

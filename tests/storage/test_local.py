@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import errno
+import fcntl
 import os
 import resource
 import shutil
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,21 @@ def small_files() -> Iterator[None]:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
+
+
+class Hang:
+    """A system call on a disk that hangs: it does not return before the disk is back."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self.begun, self.back = threading.Event(), threading.Event()
+        self.count = 0
+        self._call = call
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        self.count += 1
+        self.begun.set()
+        self.back.wait()
+        return self._call(*arguments, **options)
 
 
 async def test_missing_folders_are_made(tmp_path: Path) -> None:
@@ -97,22 +113,35 @@ async def test_names_that_never_will_do(tmp_path: Path) -> None:
             await call()
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"], ids=["null", "surrogate"])
+async def test_names_that_no_file_can_have(name: str, tmp_path: Path) -> None:
+    """Are told as such, and not tried again."""
+    folder = LocalFolder(tmp_path)
+    calls: list[Callable[[], Awaitable[object]]] = [
+        LocalFolder(tmp_path / name).open,
+        LocalFolder(tmp_path / name).entries,
+        folder.segment(name).probe,
+        lambda: folder.segment(name).append(b"x", NOTHING),
+        lambda: folder.segment(name).read(0, 1),
+        lambda: folder.put(name, b"x", NOTHING),
+        lambda: folder.put(name, b"x", Position(1, "a")),
+    ]
+    for call in calls:
+        with pytest.raises(PermanentError, match="cannot be a file's name"):
+            await call()
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes up one thread, not all that the event loop has; what was given up ends when the disk is back, and is seen from then on."""
     segment = LocalSegment(tmp_path / "a", fsync=False)
     end = await segment.append(b"one ", NOTHING)
-    begun, back, pwrite = threading.Event(), threading.Event(), os.pwrite
-
-    def hang(*arguments: Any) -> int:
-        begun.set()
-        back.wait()
-        return pwrite(*arguments)
-
+    hang = Hang(os.pwrite)
     monkeypatch.setattr(os, "pwrite", hang)
     monkeypatch.setattr(local, "_LONGEST_WAIT", 0.01)
     append = asyncio.create_task(segment.append(b"two ", end))
     try:
-        assert await asyncio.to_thread(begun.wait, 10.0)
+        assert await asyncio.to_thread(hang.begun.wait, 10.0)
         append.cancel()
         async with asyncio.timeout(10.0):
             calls = (segment.append(b"two ", end), segment.cut(end, 2), *(segment.probe() for _ in range(50)))
@@ -120,7 +149,7 @@ async def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert {type(answer) for answer in answers} == {TransientError}
         assert "has not ended" in str(answers[0])
     finally:
-        back.set()
+        hang.back.set()
     while isinstance(found := (await asyncio.gather(segment.probe(), return_exceptions=True))[0], TransientError):
         pass
     assert isinstance(found, Position)
@@ -132,22 +161,52 @@ async def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 async def test_a_call_that_is_given_up_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is waited for by the next one, if it does not take long."""
     segment = LocalSegment(tmp_path / "a", fsync=False)
-    begun, back, pwrite = threading.Event(), threading.Event(), os.pwrite
-
-    def slow(*arguments: Any) -> int:
-        begun.set()
-        back.wait()
-        return pwrite(*arguments)
-
-    monkeypatch.setattr(os, "pwrite", slow)
+    hang = Hang(os.pwrite)
+    monkeypatch.setattr(os, "pwrite", hang)
     monkeypatch.setattr(local, "_LONGEST_WAIT", 10.0)
     append = asyncio.create_task(segment.append(b"one ", NOTHING))
-    assert await asyncio.to_thread(begun.wait, 10.0)
+    assert await asyncio.to_thread(hang.begun.wait, 10.0)
     append.cancel()
     probe = asyncio.create_task(segment.probe())
     await asyncio.sleep(0)
-    back.set()
+    hang.back.set()
     assert (await probe).offset == 4
+
+
+Call = Callable[[LocalFolder, LocalSegment], Coroutine[Any, Any, object]]
+
+
+@pytest.mark.parametrize(
+    ("call", "module", "name"),
+    [
+        (lambda folder, segment: folder.open(), os, "mkdir"),
+        (lambda folder, segment: folder.entries(), os, "scandir"),
+        (lambda folder, segment: folder.put("b", b"x", NOTHING), os, "link"),
+        (lambda folder, segment: segment.read(0, 3), local, "_read_all"),
+    ],
+    ids=["open", "entries", "put", "read"],
+)
+async def test_what_else_hangs(call: Call, module: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Can be given up at once, and takes up one thread, however often it is tried again."""
+    folder, segment = LocalFolder(tmp_path), LocalSegment(tmp_path / "a", fsync=False)
+    await segment.append(b"one", NOTHING)
+    hang = Hang(getattr(module, name))
+    monkeypatch.setattr(module, name, hang)
+    monkeypatch.setattr(local, "_LONGEST_WAIT", 0.01)
+    first = asyncio.create_task(call(folder, segment))
+    try:
+        assert await asyncio.to_thread(hang.begun.wait, 10.0)
+        first.cancel()
+        async with asyncio.timeout(10.0):
+            await asyncio.wait([first])
+            answers = await asyncio.gather(*(call(folder, segment) for _ in range(10)), return_exceptions=True)
+        assert first.cancelled()
+        assert {type(answer) for answer in answers} == {TransientError}
+        assert hang.count == 1
+    finally:
+        hang.back.set()
+    while isinstance((await asyncio.gather(call(folder, segment), return_exceptions=True))[0], TransientError):
+        pass
 
 
 async def test_a_deleted_file_is_noticed(tmp_path: Path) -> None:
@@ -186,14 +245,32 @@ async def test_a_folder_that_leads_elsewhere(link: str, kind: type[StorageError]
     (tmp_path / "runs").symlink_to(tmp_path / link)
     (tmp_path / "file").write_text("")
     folder = LocalFolder(tmp_path / "runs" / "one")
-    for name in ("append", "put"):
+    calls: list[Callable[[], Awaitable[object]]] = [
+        folder.open,
+        lambda: folder.segment("a").append(b"x", NOTHING),
+        lambda: folder.put("b", b"x", NOTHING),
+    ]
+    for call in calls:
         with pytest.raises(kind) as caught:
-            await (folder.segment("a").append(b"x", NOTHING) if name == "append" else folder.put("b", b"x", NOTHING))
+            await call()
         assert type(caught.value) is kind
     if kind is TransientError:
         (tmp_path / link).mkdir(parents=True)
-        await folder.segment("a").append(b"x", NOTHING)
-        await folder.put("b", b"x", NOTHING)
+        for call in calls:
+            await call()
+
+
+@pytest.mark.parametrize(("link", "kind"), [("disk/runs", TransientError), ("file", NotAFolderError), ("file/runs", NotAFolderError)])
+async def test_opening_what_leads_elsewhere(link: str, kind: type[StorageError], tmp_path: Path) -> None:
+    """A link to a disk that is not mounted yet is no file: it can be opened later."""
+    (tmp_path / "runs").symlink_to(tmp_path / link)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(kind) as caught:
+        await LocalFolder(tmp_path / "runs").open()
+    assert type(caught.value) is kind
+    if kind is TransientError:
+        (tmp_path / link).mkdir(parents=True)
+        assert await LocalFolder(tmp_path / "runs").open() == []
 
 
 async def test_a_folder_that_disappears_while_a_file_is_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,6 +331,84 @@ async def test_put_where_links_are_forbidden(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(AccessDeniedError):
         await LocalFolder(tmp_path).put("a", b"one", NOTHING)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_nfs", [True, False])
+@pytest.mark.parametrize("is_writable", [True, False])
+async def test_put_where_locks_want_more(is_nfs: bool, is_writable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS locks only what is open for writing. A file that may not be written is replaced all the same, since its folder may be."""
+    opened, flock = os.open, fcntl.flock
+
+    def opened_by_a_user(path: Any, flags: int, *mode: int) -> int:
+        if path == tmp_path / "a" and flags & os.O_ACCMODE != os.O_RDONLY and not is_writable:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, flags, *mode)
+
+    def flock_of_nfs(descriptor: int, how: int) -> None:
+        if how & fcntl.LOCK_EX and fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(descriptor, how)
+
+    folder = LocalFolder(tmp_path)
+    end = await folder.put("a", b"one", NOTHING)
+    monkeypatch.setattr(os, "open", opened_by_a_user)
+    if is_nfs:
+        monkeypatch.setattr(fcntl, "flock", flock_of_nfs)
+    stale = end
+    end = await folder.put("a", b"two", end)
+    with pytest.raises(PreconditionFailedError):
+        await folder.put("a", b"three", stale)
+    assert end == await folder.segment("a").probe()
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"two"]
+
+
+async def test_one_made_a_file_and_another_was_faster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever finds it empty may write to it before the one that made it: that is not overwritten."""
+    ours, theirs = (LocalSegment(tmp_path / "a", fsync=False) for _ in range(2))
+    flock, loop = fcntl.flock, asyncio.get_running_loop()
+
+    async def take() -> Position:
+        return await theirs.append(b"theirs", await theirs.probe())
+
+    def meanwhile(descriptor: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        asyncio.run_coroutine_threadsafe(take(), loop).result(10.0)
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", meanwhile)
+    with pytest.raises(PreconditionFailedError):
+        await ours.append(b"ours", NOTHING)
+    assert (tmp_path / "a").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("fsync", [True, False])
+async def test_names_survive_a_power_cut(fsync: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With fsync the folder is written to the disk, too, whenever a file in it has begun to have its name, and only then."""
+    synced: list[Path] = []
+    flush = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    folder = LocalFolder(tmp_path / "new" / "run", fsync=fsync)
+    await folder.open()
+    assert synced == [tmp_path / "new", tmp_path][: 2 * fsync]  # where the new folders have their names
+    synced.clear()
+    await folder.open()
+    assert synced == []
+    segment = folder.segment("a")
+    end = await segment.append(b"x", NOTHING)
+    assert synced == [tmp_path / "new" / "run" / "a", tmp_path / "new" / "run"][: 2 * fsync]
+    synced.clear()
+    await segment.append(b"y", end)
+    assert synced == [tmp_path / "new" / "run" / "a"][:fsync]
+    position = NOTHING
+    for content in (b"one", b"two"):
+        synced.clear()
+        position = await folder.put("b", content, position)
+        assert synced[1:] == [tmp_path / "new" / "run"][:fsync]
 
 
 async def test_appends_at_one_position_at_once(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from asyncsummary_storage import ContainerMissingError, Entry, Growth, Position, Terms, TransientError, objects
+from asyncsummary_storage import ContainerMissingError, Entry, Growth, OutcomeUnknownError, Position, Terms, TransientError, objects
 from asyncsummary_storage.objects import ObjectSegment
 from asyncsummary_storage.position import NOTHING
 
@@ -103,3 +103,66 @@ async def test_a_turn_before_a_large_object_is_put(monkeypatch: pytest.MonkeyPat
     at = await segment.append(b"d", at)
     assert (await segment.append(b"efg", at)).offset == 7
     assert store.contents == [b"abc", b"abcd", b"abcdefg"]
+
+
+class Torn(Store):
+    """A storage that truncates an object and then sends it again, which may be cut off after ``size`` bytes."""
+
+    puts_are_whole = False
+
+    def __init__(self) -> None:
+        super().__init__(NOTHING, [])
+        self.content = b""
+        self.size: int | None = None
+        self._version = 0
+
+    def store(self, content: bytes) -> Position:
+        self.content, self._version = content, self._version + 1
+        self._found = Position(len(content), str(self._version))
+        return self._found
+
+    async def put(self, key: str, content: bytes, replacing: Position) -> Position:
+        self.asked.append(f"put {key}")
+        assert replacing == self._found
+        end, self.size = self.store(content[: self.size]), None
+        if end.offset < len(content):
+            raise OutcomeUnknownError("cut off")
+        return end
+
+    async def get(self, key: str, start: int, stop: int) -> bytes:
+        self.asked.append(f"get {key}")
+        return self.content[start:stop]
+
+
+async def begun(store: Torn) -> ObjectSegment:
+    """Return a segment whose second append was cut off."""
+    segment = ObjectSegment(store, "one", "one")
+    at = await segment.append(b"abc", NOTHING)
+    store.size = 2
+    with pytest.raises(OutcomeUnknownError):
+        await segment.append(b"def", at)
+    store.asked.clear()
+    return segment
+
+
+async def test_a_put_that_was_cut_off() -> None:
+    """Is ended by whoever looks where the object ends; the next append needs no more requests than ever."""
+    store = Torn()
+    segment = await begun(store)
+    end = await segment.probe()
+    assert (store.content, end.offset) == (b"abcdef", 6)
+    assert store.asked == ["head one", "get one", "put one"]
+    assert end == await segment.probe()
+    await segment.append(b"ghi", end)
+    assert store.asked[3:] == ["head one", "put one"]
+    assert store.content == b"abcdefghi"
+
+
+async def test_what_another_wrote_meanwhile() -> None:
+    """Is left as it is, also where it is shorter than ours."""
+    store = Torn()
+    segment = await begun(store)
+    theirs = store.store(b"abx")
+    assert theirs == await segment.probe()
+    assert store.content == b"abx"
+    assert store.asked == ["head one", "get one"]
