@@ -51,9 +51,12 @@ def _is_left(owner: outside.Owner | None) -> bool:
 
 
 def _end_forgotten(pipeline: "Pipeline", loop: asyncio.AbstractEventLoop, deadline: float) -> None:
-    if not (pipeline.ended or loop.is_running() or loop.is_closed()):
-        with contextlib.suppress(TimeoutError):
-            loop.run_until_complete(asyncio.wait_for(pipeline.wait_ended(), max(0.0, deadline - time.monotonic())))
+    left = max(0.0, deadline - time.monotonic())
+    with contextlib.suppress(TimeoutError, RuntimeError):  # the loop may be closed at any moment
+        if loop.is_running():
+            asyncio.run_coroutine_threadsafe(pipeline.wait_ended(), loop).result(left)
+        elif not (pipeline.ended or loop.is_closed()):
+            loop.run_until_complete(asyncio.wait_for(pipeline.wait_ended(), left))
     _tell(pipeline.config.logdir, pipeline.uncommitted, "forgotten", pipeline.whereabouts)
 
 

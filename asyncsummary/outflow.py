@@ -306,7 +306,7 @@ class Outflow:
         try:
             await self._look_after_queue(append, may_relieve)
         finally:
-            work.is_sent = not append.cancelled() and append.exception() is None
+            work.is_sent = append.done() and not append.cancelled() and append.exception() is None
 
     async def _look_after_queue(self, task: "asyncio.Task[None]", may_relieve: Callable[[], bool]) -> None:
         """Wait for a task; encode what comes next meanwhile, and put what waits into the spool if that may be."""

@@ -55,7 +55,7 @@ class WriterResource:
         self._counters = Counters()
         self._pipeline: Pipeline | None = None
         self._owner: Owner | None = None
-        self._openers = 0  # who wait for the opening
+        self._openers = self._users = 0  # who wait for the opening, and who waited for it, and have it
         self._closed = False
         self.was_opened = False
         note(self)
@@ -238,9 +238,9 @@ class WriterResource:
         await self._open()
 
     def abandon_opening(self) -> None:
-        """Give up an opening that was begun here, unless others wait for it or it has succeeded; the next use begins a new one."""
+        """Give up an opening that was begun here, unless others wait for it, or use what was opened; the next use begins a new one."""
         pipeline = self._pipeline
-        if pipeline is not None and self._is_here() and not (self._openers or pipeline.is_open or pipeline.closed):
+        if pipeline is not None and self._is_here() and not (self._openers or self._users or pipeline.closed):
             pipeline.cancel_opening()
 
     def reopen(self) -> None:
@@ -263,6 +263,7 @@ class WriterResource:
         if pipeline is None or pipeline.closed:
             self._note_accepted()
             pipeline = self._pipeline = self._new_pipeline()
+            self._users = 0
             self._owner = Owner(asyncio.get_running_loop(), threading.current_thread(), os.getpid())
         self._openers += 1
         try:
@@ -274,6 +275,7 @@ class WriterResource:
         finally:
             self._openers -= 1
         self.was_opened = True
+        self._users += 1
         if self._owner is not None and not pipeline.closed:
             self.lane.open(pipeline.queue, threading.get_ident(), self._owner.loop.is_running)
         if pipeline.closed:  # and perhaps still closing: nobody would take what is put into the queue now

@@ -112,6 +112,17 @@ async def test_names_that_are_no_utf8(tmp_path: Path) -> None:
     assert name.endswith(b"\xfe")
 
 
+def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Are those of the folder in which the writer was made, and of the user's home."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    made = config("runs/a", spool_dir="spool")
+    assert (made.logdir, made.spool_root) == (str(tmp_path / "runs" / "a"), tmp_path / "spool")
+    made = config("~/runs", spool_dir="~/spool")
+    assert (made.logdir, made.spool_root) == (str(tmp_path / "home" / "runs"), tmp_path / "home" / "spool")
+    assert config("s3://b/a").logdir == "s3://b/a"
+
+
 def test_unknown_scheme_names_the_known_ones() -> None:
     """And the packages to install."""
     with pytest.raises(InvalidArgumentError, match=r"logdir: .*unknown URL scheme 'nosuch'.*s3fs.*gcsfs.*known: "):

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from asyncsummary import encoding
 from asyncsummary.columns import Batch, Deferred, Payload, Upload
 from asyncsummary.encode import Encoder
-from asyncsummary.encoding import PIECE_SCALARS, encoded
+from asyncsummary.encoding import PIECE_EVENTS, PIECE_SCALARS, encoded
 from asyncsummary.errors import InvalidSummaryError
 from tests.support.turns import counted_turns
 
@@ -95,8 +96,18 @@ async def test_a_mistake_of_ours(count: int) -> None:
         await encoded(Encoder(TAGS), batch_of(0, [(0, Deferred(broken, 10))] * count), [])
 
 
-async def test_scalars_give_others_a_turn() -> None:
-    """After each piece."""
+@pytest.mark.parametrize(
+    ("scalars", "places"),
+    [
+        (5 * PIECE_SCALARS, []),
+        (0, [0] * (5 * PIECE_EVENTS)),
+        (20 * 5 * PIECE_EVENTS, range(0, 20 * 5 * PIECE_EVENTS, 20)),
+    ],
+    ids=["scalars", "events", "an event before every twenty scalars"],
+)
+async def test_others_have_their_turns(scalars: int, places: Iterable[int]) -> None:
+    """After each piece, of scalars and of what was encoded before."""
+    batch = batch_of(scalars, [(place, b"an event") for place in places])
     async with counted_turns() as turns:
-        assert len(await encoded(Encoder(TAGS), batch_of(5 * PIECE_SCALARS, []), [])) == 5
+        assert len(await encoded(Encoder(TAGS), batch, [])) == 5
         assert turns.count >= 4

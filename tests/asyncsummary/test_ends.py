@@ -69,6 +69,18 @@ async def cancelled_after(call: Awaitable[Any], count: int) -> tuple[bool, Any]:
     return was_done, None
 
 
+def writers_tasks() -> list[asyncio.Task[Any]]:
+    """Return the tasks that writers have begun, and that have not ended."""
+    return [task for task in asyncio.all_tasks() if "asyncsummary writer" in task.get_name()]
+
+
+async def ended(tasks: list[asyncio.Task[Any]]) -> None:
+    """Wait for the end of tasks that must end by themselves."""
+    if tasks:
+        _, left = await asyncio.wait(tasks, timeout=10.0)
+        assert not left
+
+
 def assert_counts(bench: Bench, stats: summary.WriterStats) -> None:
     """What the counters say is what is on the disk, each once."""
     steps = bench.steps()
@@ -181,6 +193,88 @@ async def test_a_block_cancelled_at_every_turn() -> None:
     await cancel_at_every_turn(attempt)
 
 
+async def test_a_block_cancelled_at_every_turn_of_its_opening() -> None:
+    """Nobody closes the writer of a block that never begins: what was being opened ends by itself, and can be opened again."""
+
+    async def attempt(count: int) -> bool:
+        bench = slow_bench()
+        writer = bench.writer()
+        begun = False
+
+        async def block() -> None:
+            nonlocal begun
+            async with writer:
+                begun = True
+
+        await cancelled_after(block(), count)
+        await ended(writers_tasks())
+        await writer.init()
+        await writer.scalar("t", 1.0, 1)
+        await writer.close()
+        assert_counts(bench, writer.stats)
+        assert bench.steps() == [1]
+        return begun
+
+    await cancel_at_every_turn(attempt)
+
+
+async def test_a_block_with_a_timeout_that_is_too_short(tmp_path: Path) -> None:
+    """Leaves no task, and the writer works when there is time."""
+    writer = summary.create_file_writer(tmp_path)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0), writer:
+            pass
+    await ended(writers_tasks())
+    async with writer:
+        await writer.scalar("t", 1.0, 1)
+    assert (writer.stats.committed, writer.stats.pending) == (1, 0)
+
+
+async def test_a_block_cancelled_while_another_task_waits_for_the_opening() -> None:
+    """The other one is not disturbed: it has its writer."""
+    bench = Bench()
+    bench.script.gate = asyncio.Event()
+    writer = bench.writer()
+
+    async def block() -> None:
+        async with writer:
+            raise AssertionError("it was cancelled before")
+
+    entering, other = asyncio.create_task(block()), asyncio.create_task(writer.scalar("t", 1.0, 1))
+    while not bench.script.calls:
+        await asyncio.sleep(0)
+    entering.cancel()
+    await asyncio.wait([entering])
+    bench.script.gate.set()
+    assert await other is True
+    await writer.close()
+    assert (bench.steps(), len(bench.names)) == ([1], 1)
+
+
+@pytest.mark.parametrize("is_writer_first", [False, True])
+async def test_cancelled_together_with_its_block(is_writer_first: bool) -> None:
+    """As by the end of a loop, in whichever order: the block closes its writer, and it is not said that it was left open."""
+    bench = Bench()
+    begun = asyncio.Event()
+
+    async def block() -> None:
+        async with bench.writer() as writer:
+            await writer.scalar("t", 1.0, 1)
+            begun.set()
+            await asyncio.Event().wait()
+
+    user = asyncio.create_task(block())
+    await begun.wait()
+    together = [user, *writers_tasks()]
+    for task in reversed(together) if is_writer_first else together:
+        task.cancel()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        await asyncio.wait(together)
+    assert [str(warning.message) for warning in told] == []
+    assert bench.steps() == [1]
+
+
 async def test_a_file_writer_cancelled_at_every_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """The graph that its constructor was given goes out once, and before all else."""
     graph = GraphDef(node=[NodeDef(name="hi", op="NoOp")])
@@ -222,7 +316,7 @@ async def test_the_writers_own_task_cancelled_at_every_turn() -> None:
             await writer.close()
 
         work = asyncio.create_task(write())
-        while not (found := [task for task in asyncio.all_tasks() if "asyncsummary writer" in task.get_name()]):
+        while not (found := writers_tasks()):
             await asyncio.sleep(0)
         await turns(count)
         was_done = found[0].done()
@@ -259,7 +353,7 @@ async def test_the_writers_own_task_cancelled_while_a_sent_spool_file_is_removed
         await asyncio.sleep(0)
     for step in range(2, 5):
         await writer.scalar("t", 1.0, step)
-    (task,) = (task for task in asyncio.all_tasks() if "asyncsummary writer" in task.get_name())
+    (task,) = writers_tasks()
     task.cancel()
     asyncio.get_running_loop().call_soon(may_go.set)
     with pytest.warns(ResourceWarning, match="was left open"):

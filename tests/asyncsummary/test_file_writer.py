@@ -241,6 +241,23 @@ async def test_closed(tmp_path: Path) -> None:
     assert [event.step for event in events_of(tmp_path) if event.summary.value] == [1, 2]
 
 
+async def test_flushed_after_it_was_reopened(tmp_path: Path) -> None:
+    """A flush begins no file, the next event does; what comes then is flushed."""
+    writer = summary.FileWriter(tmp_path)
+    await writer.add_summary(one("a"), 1)
+    await writer.close()
+    await writer.reopen()
+    await writer.flush()
+    assert len(list(tmp_path.iterdir())) == 1
+    await writer.add_summary(one("a"), 2)
+    await writer.add_summary(one("a"), 3)
+    await writer.flush()
+    assert [event.step for event in events_of(tmp_path) if event.summary.value] == [1, 2, 3]
+    await writer.reopen()  # it is open
+    await writer.close()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 async def test_many_tasks(tmp_path: Path) -> None:
     """Each event once."""
     async with summary.FileWriter(tmp_path, max_queue=0) as writer:
@@ -270,6 +287,39 @@ async def test_cache(tmp_path: Path) -> None:
     assert summary.FileWriterCache.get(str(tmp_path)) is not one_writer
     assert [event.step for event in events_of(tmp_path)[1:]] == [1]
     await summary.FileWriterCache.clear()
+
+
+def test_the_cache_in_a_later_loop(tmp_path: Path) -> None:
+    """Has a new writer, since nobody could write to that of a loop which has ended; a writer that was closed stays the same one."""
+
+    async def write(step: int) -> summary.FileWriter:
+        writer = summary.FileWriterCache.get(tmp_path)
+        await writer.add_summary(one("a"), step)
+        return writer
+
+    async def close() -> None:
+        writer = await write(3)
+        await writer.close()
+        assert summary.FileWriterCache.get(tmp_path) is writer
+        await summary.FileWriterCache.clear()
+
+    with pytest.warns(ResourceWarning, match="left open when its event loop shut down; 0 summaries were not committed"):
+        first, second = asyncio.run(write(1)), asyncio.run(write(2))
+    assert first is not second
+    asyncio.run(close())
+    assert [event.step for event in events_of(tmp_path) if event.summary.value] == [1, 2, 3]
+
+
+async def test_a_relative_logdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is told as it was given, and is one of the folder in which the writer was made."""
+    monkeypatch.chdir(tmp_path)
+    writer = summary.FileWriter("runs")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    async with writer:
+        await writer.add_summary(one("a"), 1)
+    assert writer.get_logdir() == "runs"
+    assert [event.step for event in events_of(tmp_path / "runs")[1:]] == [1]
 
 
 async def test_clearing_tells_a_loss(tmp_path: Path) -> None:

@@ -301,6 +301,37 @@ async def test_a_series_longer_than_the_queue() -> None:
     assert turns.count > 5
 
 
+@pytest.mark.parametrize("overflow", [Overflow.RAISE, Overflow.DROP_NEWEST])
+async def test_a_series_finds_room_where_there_is_some(overflow: Overflow) -> None:
+    """Where not all of it has room, most of the room is used, whatever happens to the rest."""
+    async with Bench().writer(pending_bytes=1 << 20, summaries=1_000_000, overflow=overflow) as writer:
+        await writer.scalar("x", 1.0, 0)
+        with contextlib.suppress(summary.QueueFullError):
+            await writer.scalar_series("y", np.arange(20_000), np.arange(20_000))
+        stats = writer.stats
+    assert stats.accepted > 10_000
+    assert stats.dropped < 10_000
+
+
+async def test_bytes_of_a_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for room in pieces that have room."""
+    most = 0
+    async with Bench().writer(pending_bytes=100_000, summaries=1_000_000) as writer:
+        assert isinstance(writer, FileWriterHandle)
+        pipeline = writer._resource._pipeline
+        assert pipeline is not None
+        queue, put = pipeline.queue, pipeline.queue.put_rows
+
+        def noted(rows: bytes, count: int, size: int) -> None:
+            nonlocal most
+            put(rows, count, size)
+            most = max(most, queue.pending_bytes)
+
+        monkeypatch.setattr(queue, "put_rows", noted)
+        assert await writer.scalar_series("y", np.arange(20_000), np.arange(20_000)) is True
+    assert 0 < most <= 100_000
+
+
 Call = Callable[[summary.SummaryWriter], Any]
 RUN_OF_BAD_SERIES: list[tuple[Call, str]] = [
     (lambda writer: writer.scalar_series("a", [1.0, 2.0], [1]), "steps of tag 'a': must be as many as the values, 2, got 1"),

@@ -1,5 +1,6 @@
 """SummarySaverHook and its timer: the timelines and the errors of the original."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,20 @@ async def test_a_hook_used_twice(tmp_path: Path) -> None:
         await loop(hook, 5)
     assert saved(events_of(tmp_path)) == [1, 4, 1, 4]
     assert starts(events_of(tmp_path)) == [1, 1]
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_in_a_later_event_loop(is_kept: bool, tmp_path: Path) -> None:
+    """A new hook, or the one of the loop before, goes on in the same folder."""
+
+    def made() -> summary.SummarySaverHook:
+        return summary.SummarySaverHook(1, output_dir=tmp_path, summary_op=one())
+
+    hook = made()
+    with pytest.warns(ResourceWarning, match="left open when its event loop shut down; 0 summaries were not committed"):
+        for start in (0, 3):
+            asyncio.run(loop(hook if is_kept else made(), 3, start=start))
+    assert saved(events_of(tmp_path)) == [1, 2, 3, 4, 5, 6]
 
 
 async def test_two_hooks_in_one_directory(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ async def test_what_was_left_is_counted_where_a_flush_fails(tmp_path: Path, monk
     bench.script.passing("append", 2).always([Fault("append")])
     await writer.init()
     assert writer.stats.pending == 2
-    with pytest.raises(summary.FlushTimeoutError, match="2 summaries are not committed after 1.0 s") as late:
+    with pytest.raises(summary.FlushTimeoutError, match=r"2 summaries are not committed after 1\.0 s") as late:
         await writer.flush(1.0)
     with pytest.raises(summary.CommitError, match="2 summaries for") as lost:
         await writer.flush()
@@ -191,7 +191,7 @@ async def test_the_time_that_opening_takes() -> None:
     writing = asyncio.create_task(writer.scalar("t", 1.0, 1))
     await asyncio.sleep(1.0)
     asyncio.get_running_loop().call_later(4.0, bench.script.gate.set)
-    with pytest.raises(summary.FlushTimeoutError, match="1 summaries are not committed after 10.0 s"):
+    with pytest.raises(summary.FlushTimeoutError, match=r"1 summaries are not committed after 10\.0 s"):
         await writer.flush(timeout=10.0)
     assert now() == pytest.approx(11.0)
     bench.script.heal()

@@ -63,6 +63,13 @@ def test_integer_labels_and_half_predictions() -> None:
     assert whole == pr_curve_content(LABELS.astype(int).tolist(), half, "t").summary()
 
 
+@pytest.mark.parametrize(("thresholds", "dtype"), [(201, np.int8), (500, np.uint8), (70_000, np.int16), (201, np.int64)])
+def test_predictions_that_are_integers(thresholds: int, dtype: Any) -> None:
+    """Zeros and ones are as good, though their dtype may not hold the numbers of so many thresholds."""
+    whole = pr_curve_content(LABELS, LABELS.astype(np.float32), "t", thresholds).summary()
+    assert whole == pr_curve_content(LABELS, LABELS.astype(dtype), "t", thresholds).summary()
+
+
 def test_the_arrays_are_copied() -> None:
     """What the caller does to them later does not matter."""
     labels, predictions = LABELS.copy(), PREDICTIONS.copy()

@@ -9,6 +9,7 @@ from tensorboard.util import tensor_util
 
 from asyncsummary.errors import InvalidSummaryError, InvalidTypeError
 from asyncsummary.protos import PluginData, SummaryMetadata
+from asyncsummary.values import limits
 from asyncsummary.values.tensor import DATA_TYPES, metadata_bytes, tensor_proto, tensor_value
 
 
@@ -150,3 +151,13 @@ def test_more_than_a_message_can_hold() -> None:
     """Is refused before it is copied."""
     with pytest.raises(InvalidSummaryError, match="value of tag 't': 4294967296 bytes, and a summary can have 2147418112 at the most"):
         tensor_proto(np.broadcast_to(np.float32(0), (1 << 15, 1 << 15)), "t")
+
+
+@pytest.mark.parametrize("value", [["ab", "é"], [b"abc", b"d"], "éé"])
+def test_more_strings_than_a_message_can_hold(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Are refused, too; what counts are their bytes."""
+    monkeypatch.setattr(limits, "MOST_BYTES", 4)
+    tensor_proto(value, "t")
+    monkeypatch.setattr(limits, "MOST_BYTES", 3)
+    with pytest.raises(InvalidSummaryError, match="value of tag 't': 4 bytes, and a summary can have 3 at the most"):
+        tensor_proto(value, "t")

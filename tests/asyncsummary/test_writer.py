@@ -17,7 +17,9 @@ import pytest
 import asyncsummary as summary
 from asyncsummary.protos import START
 from asyncsummary.records import frame, scan
-from asyncsummary_storage import ContainerMissingError, Fault, MemoryFolder, When
+from asyncsummary.sync import sync
+from asyncsummary_storage import ContainerMissingError, Fault, MemoryFolder, TransientError, When
+from asyncsummary_storage.local import LocalSegment
 from tests.support.events import events_of, scalars_of
 from tests.support.virtual_time import VirtualTimeLoop
 from tests.support.writing import Bench
@@ -39,6 +41,73 @@ async def test_untouched_file(tmp_path: Path) -> None:
     assert path.name.endswith(".v2")
     assert path.read_bytes()[:12].hex() == "180000000000000" + "0a37f4b22"
     assert path.read_bytes()[12:21] == b"\x09" + __import__("struct").pack("<d", version.wall_time)
+
+
+async def test_a_relative_logdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is one of the folder in which the writer was made, wherever the program goes before it is opened, and while it is open."""
+    monkeypatch.chdir(tmp_path)
+    writer = summary.create_file_writer("runs")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    async with writer:
+        await writer.scalar("t", 1.0, 1)
+        await writer.flush()
+        monkeypatch.chdir("/")
+        await writer.scalar("t", 1.0, 2)
+    assert [step for _, step, _ in scalars_of(events_of(tmp_path / "runs"))] == [1, 2]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+async def test_a_relative_logdir_of_two_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is two logdirs: with two writers at once, each has its own."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    first = summary.create_file_writer("runs")
+    monkeypatch.chdir(tmp_path / "b")
+    async with first, summary.create_file_writer("runs") as second:
+        await first.scalar("of_a", 1.0, 1)
+        await second.scalar("of_b", 1.0, 1)
+    assert [scalars_of(events_of(tmp_path / name / "runs")) for name in ("a", "b")] == [[("of_a", 1, 1.0)], [("of_b", 1, 1.0)]]
+
+
+async def test_a_current_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has no logdir in it; what is wrong is told at opening, as ever."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    writer = summary.create_file_writer("runs", spool_dir="spool")
+    with pytest.raises(summary.OpenError, match="cannot open logdir 'runs'"):
+        await writer.init()
+
+
+@pytest.mark.parametrize("spool_dir", ["spool", "~/spool"])
+@pytest.mark.parametrize("logdir", ["runs", None])
+async def test_a_relative_logdir_and_a_spool(
+    spool_dir: str, logdir: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was left in the spool goes where it belongs, not to the logdir of the same name in another folder; sync finds both again."""
+
+    def away(*arguments: object) -> None:
+        raise TransientError("the disk is away")
+
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    writer = summary.create_file_writer("runs", spool_dir=spool_dir, retry_seconds=0.01)
+    await writer.init()
+    await writer.scalar("here", 1.0, 1)
+    with monkeypatch.context() as patched, pytest.raises(summary.CommitError, match="all of them are in the spool"):
+        patched.setattr(LocalSegment, "_append", away)
+        await writer.close()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    root = tmp_path / ("home/spool" if spool_dir.startswith("~") else "spool")
+    async with summary.create_file_writer("runs", spool_dir=root) as writer:
+        await writer.scalar("elsewhere", 1.0, 1)
+    assert scalars_of(events_of(tmp_path / "elsewhere" / "runs")) == [("elsewhere", 1, 1.0)]
+    monkeypatch.chdir(tmp_path)
+    assert [(found.committed, found.error) for found in await sync(spool_dir, logdir)] == [(1, None)]
+    assert scalars_of(events_of(tmp_path / "runs")) == [("here", 1, 1.0)]
 
 
 async def test_the_first_write_opens(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import fsspec
 import pytest
 from fsspec import AbstractFileSystem
 
-from asyncsummary_storage import NOTHING, LocalFolder, UnsupportedError, is_local, open_folder, scheme_of
+from asyncsummary_storage import NOTHING, LocalFolder, UnsupportedError, absolute, is_local, open_folder, scheme_of
 from asyncsummary_storage.anyfs import FsspecFolder
 from asyncsummary_storage.objects import ObjectFolder
 
@@ -30,6 +30,41 @@ def test_schemes(url: str, scheme: str | None, local: bool) -> None:
     """A scheme is what stands before ``://``."""
     assert scheme == scheme_of(url)
     assert local is is_local(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("runs/a", "here/runs/a"),
+        (".", "here"),
+        ("~/runs", "home/runs"),
+        ("file://runs/a", "here/runs/a"),
+        ("file://~/runs", "home/runs"),
+    ],
+)
+def test_local_urls_made_absolute(url: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Are paths of the folder that was the current one, or of the user's."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert absolute(url) == str(tmp_path / path)
+
+
+@pytest.mark.parametrize(
+    ("url", "path"), [("/abs/path", None), ("file:///abs", "/abs"), ("s3://b/a", None), ("memory://~/a", None), ("cache::file:///a", None)]
+)
+def test_urls_that_are_absolute(url: str, path: str | None) -> None:
+    """Stay what they are, wherever the program is."""
+    assert absolute(url) == (path or url)
+
+
+def test_a_current_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes nothing absolute; what is absolute, or the user's, is."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert (absolute("runs"), absolute("/runs"), absolute("~/runs")) == ("runs", "/runs", str(tmp_path / "runs"))
 
 
 def test_backends() -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -159,6 +160,26 @@ async def test_what_cannot_be_read(tmp_path: Path) -> None:
             await export(tmp_path / name, tmp_path / "logs")
     assert not (tmp_path / "missing").exists()
     assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("logdir", "options", "message"),
+    [
+        ("nosuch://a/b", None, "unknown URL scheme 'nosuch'"),
+        ("s3:///runs", None, "names no bucket"),
+        ("simplecache::s3://b/a", None, "chained URLs"),
+        ("logs", {"nosuch": 1}, "'fsync' only, not 'nosuch'"),
+    ],
+)
+async def test_what_cannot_be_written_to(
+    logdir: str, options: dict[str, Any] | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is named, with the reason."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs" / "e" / "r").mkdir(parents=True)
+    await fill(tmp_path / "db", "e", "r")
+    with pytest.raises(summary.OpenError, match=f"logdir '{logdir}.*: .*{message}"):
+        await export(tmp_path / "db", logdir, storage_options=options)
 
 
 async def test_to_a_bucket(tmp_path: Path, moto: MotoServer) -> None:

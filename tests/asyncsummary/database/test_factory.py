@@ -1,6 +1,7 @@
 """``create_db_writer``'s arguments, and who shares what."""
 
 import getpass
+import pwd
 import sqlite3
 import subprocess
 import sys
@@ -61,6 +62,22 @@ async def test_default_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert user == "somebody"
     assert experiment in {before.strftime("%Y-%m-%d"), after.strftime("%Y-%m-%d")}
     assert before.strftime("%H:%M:%S") <= run <= after.strftime("%H:%M:%S") or before.date() != after.date()
+
+
+async def test_a_user_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under a number which nobody has: it is said what to give, and that works."""
+
+    def nobody(number: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    with pytest.raises(summary.InvalidArgumentError, match=r"user_name: .*uid not found.*; give one, or b'' for nobody"):
+        summary.create_db_writer(tmp_path / "db")
+    async with summary.create_db_writer(tmp_path / "db", "experiment", "run", b"") as writer:
+        await writer.scalar("t", 1.0, 1)
+    assert scalars(tmp_path / "db") == [("t", 1, 1.0)]
 
 
 async def test_nothing_is_made_by_the_call(tmp_path: Path) -> None:

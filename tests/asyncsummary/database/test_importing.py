@@ -3,11 +3,15 @@
 import os
 from pathlib import Path
 
+import fsspec
 import pytest
+from fsspec import AbstractFileSystem
 
 import asyncsummary as summary
+from asyncsummary.cli import main
 from asyncsummary.database import ImportedRun, import_logdir
 from asyncsummary.protos import Event, Summary, TensorProto, Value
+from asyncsummary.records import frames
 from tests.support.database import column, query
 from tests.support.golden import GOLDEN, GOLDEN_EVENTS
 
@@ -85,6 +89,28 @@ async def test_an_event_that_no_database_holds(tmp_path: Path, caplog: pytest.Lo
     assert column(tmp_path / "db", "SELECT tag_name FROM Tags") == ["before", "after"]
 
 
+async def test_a_record_that_is_no_event(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Though its checksums are right: it is left out and said, in which run; what is beside it is not."""
+    await fill(tmp_path / "logs")
+    (path,) = (tmp_path / "logs").iterdir()
+    path.write_bytes(frames([b"\xff\xff\xff no Event"]) + path.read_bytes())
+    (run,) = await import_logdir(tmp_path / "logs", tmp_path / "db", user_name="user")
+    assert (run.events, run.skipped, run.damage) == (3, 1, None)
+    assert "no serialised Event" in caplog.text
+    assert column(tmp_path / "db", "SELECT step FROM Tensors ORDER BY step") == [0, 1, 2]
+
+
+async def test_links(tmp_path: Path) -> None:
+    """To folders are followed, as by TensorBoard; but those that lead back to where they are."""
+    await fill(tmp_path / "elsewhere")
+    await fill(tmp_path / "logs" / "a")
+    (tmp_path / "logs" / "b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "logs" / "a" / "up").symlink_to(tmp_path / "logs")
+    (tmp_path / "logs" / "a" / "here").symlink_to(tmp_path / "logs" / "a")
+    runs = await import_logdir(tmp_path / "logs", tmp_path / "db", user_name="user")
+    assert [(run.run_name, run.events) for run in runs] == [("a", 3), ("b", 3)]
+
+
 async def test_twice(tmp_path: Path) -> None:
     """The newer import takes the run's name; nothing is counted twice by those who look at runs."""
     await fill(tmp_path / "logs")
@@ -102,6 +128,34 @@ async def test_nothing_to_import(tmp_path: Path) -> None:
     with pytest.raises(summary.OpenError, match="nosuch"):
         await import_logdir("nosuch://logs", tmp_path / "db")
     assert not (tmp_path / "db").exists()
+
+
+class Unfriendly(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """A filesystem whose client raises errors of its own, as those of clouds do where there are no credentials."""
+
+    protocol = "unfriendly"
+
+    def ls(self, path: str, detail: bool = True, **kwargs: object) -> list[object]:
+        raise RuntimeError("Unable to locate credentials")
+
+
+async def test_whatever_a_filesystem_raises(tmp_path: Path) -> None:
+    """Says which logdir cannot be opened, and why; so do options that nobody knows."""
+    fsspec.register_implementation("unfriendly", Unfriendly, clobber=True)
+    await fill(tmp_path / "logs")
+    for logdir, options, message in (
+        ("unfriendly://logs", None, "RuntimeError: Unable to locate credentials"),
+        (str(tmp_path / "logs"), {"nosuch": 1}, "'fsync' only, not 'nosuch'"),
+    ):
+        with pytest.raises(summary.OpenError, match=f"logdir '{logdir}': .*{message}"):
+            await import_logdir(logdir, tmp_path / "db", user_name="user", storage_options=options)
+
+
+def test_the_same_in_a_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line."""
+    fsspec.register_implementation("unfriendly", Unfriendly, clobber=True)
+    assert main(["import", "unfriendly://logs", str(tmp_path / "db"), "--user", "user"]) == 2
+    assert capsys.readouterr().err == "asyncsummary: logdir 'unfriendly://logs': RuntimeError: Unable to locate credentials\n"
 
 
 async def test_names_are_checked_first(tmp_path: Path) -> None:

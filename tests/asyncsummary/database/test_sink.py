@@ -300,6 +300,22 @@ async def test_a_table_that_somebody_removes(tmp_path: Path, caplog: pytest.LogC
     assert scalars(path) == [("t", 1, 1.0)]
 
 
+async def test_rows_that_somebody_deletes(tmp_path: Path) -> None:
+    """Leave their strings behind, which become nobody else's; the next run is written as ever."""
+    path = tmp_path / "db"
+    async with made(path) as writer:
+        await writer.generic("strings", ["old", "older", "oldest"], 0)
+    execute(path, "DELETE FROM Tensors")
+    async with made(path) as writer:
+        await writer.scalar("t", 1.0, 0)
+        await writer.generic("strings", ["new", "newer"], 0)
+        await writer.flush()
+    assert scalars(path) == [("t", 0, 1.0)]
+    strings = "SELECT TensorStrings.data FROM TensorStrings JOIN Tensors ON tensor_rowid = Tensors.rowid ORDER BY idx"
+    assert column(path, strings) == [b"new", b"newer"]
+    assert column(path, "SELECT count(*) FROM TensorStrings") == [5]
+
+
 class _Cut:
     """Cancels the writer's own task in the middle of its transaction, as the end of an event loop does."""
 
