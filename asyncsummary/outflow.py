@@ -319,7 +319,7 @@ class Outflow:
                 await wait_for(self._wakeup, _LOOK_SECONDS)
                 if not task.done() and may_relieve():
                     await self.relieve()
-        except BaseException:  # cancellation, or a bug: nobody else knows of the task, so it must not outlive this
+        except (Exception, asyncio.CancelledError):  # nobody else knows of the task, so it must not outlive this
             task.cancel()
             await ended(task)
             raise

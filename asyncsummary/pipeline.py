@@ -204,7 +204,7 @@ class Pipeline:
     # The task
 
     async def _run(self) -> None:
-        left_open = cut_short = False
+        left_open = cut_short = is_thrown_away = False
         try:
             if await self._open():
                 await self._serve()
@@ -213,10 +213,13 @@ class Pipeline:
                 return  # the copy of a forked child: what it holds, and where it would write, is its parent's
             left_open, cut_short = not self._closing, True
             await self._say_farewell()
+        except GeneratorExit:  # its loop is gone, so nothing can be awaited any more
+            is_thrown_away = True
+            raise
         except Exception as error:  # a bug: whoever waits must be told, and nothing more may be accepted
             self._die(error)
         finally:
-            if os.getpid() == self._process:
+            if os.getpid() == self._process and not is_thrown_away:
                 self._sink.abandon_beside()
                 await self._close_storage()
         if left_open:
