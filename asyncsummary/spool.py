@@ -98,6 +98,7 @@ class Spool:
             await in_thread(self._adopt, found, left)
         except OSError as error:
             _logger.warning("the spool in %s cannot be read: %s", self.folder, error)
+            _let_go(found)
             return 0
         except BaseException:  # cancellation: the thread goes on, and nobody would ever give back what it locks
             left.set()
