@@ -36,18 +36,24 @@ def _end() -> None:
     for pipeline, owner in list(_forgotten):
         if _is_left(owner):
             _end_forgotten(pipeline, owner.loop, begun + pipeline.config.farewell_seconds)
-    left = [resource for resource in living() if _is_left(resource.owner) and resource.stats().pending]
+    left = [resource for resource in living() if _is_left(resource.owner) and _is_at_work(resource.pipeline)]
     flushes = [outside.flush(resource) for resource in left]  # all at once, since storage may be away for all of them
     for resource, flush in zip(left, flushes, strict=True):
         try:
             outside.wait_at_exit(resource, flush, begun + resource.config.farewell_seconds)
         except Exception as error:  # whatever it is, the others are looked after
             _logger.error("%s: not flushed at the end of the interpreter", resource.config.logdir, exc_info=error)
-        _tell(resource.config.logdir, resource.stats().pending, "not closed", resource.whereabouts)
+        if _is_at_work(resource.pipeline):
+            _tell(resource.config.logdir, resource.stats().pending, "not closed", resource.whereabouts)
 
 
 def _is_left(owner: outside.Owner | None) -> bool:
     return owner is not None and owner.process == os.getpid() and not owner.is_waited_for
+
+
+def _is_at_work(pipeline: "Pipeline | None") -> bool:
+    """Whether it has something to do; where one has ended, it was told then what is not committed."""
+    return pipeline is not None and not pipeline.ended and pipeline.uncommitted > 0
 
 
 def _end_forgotten(pipeline: "Pipeline", loop: asyncio.AbstractEventLoop, deadline: float) -> None:
@@ -57,13 +63,13 @@ def _end_forgotten(pipeline: "Pipeline", loop: asyncio.AbstractEventLoop, deadli
             asyncio.run_coroutine_threadsafe(pipeline.wait_ended(), loop).result(left)
         elif not (pipeline.ended or loop.is_closed()):
             loop.run_until_complete(asyncio.wait_for(pipeline.wait_ended(), left))
-    _tell(pipeline.config.logdir, pipeline.uncommitted, "forgotten", pipeline.whereabouts)
+    if _is_at_work(pipeline):
+        _tell(pipeline.config.logdir, pipeline.uncommitted, "forgotten", pipeline.whereabouts)
 
 
 def _tell(logdir: str, left: int, how: str, where: str) -> None:
-    if left:
-        told = "%s: %d summaries are not committed at the end of the interpreter, as their writer was %s%s"
-        _logger.error(told, logdir, left, how, where)
+    told = "%s: %d summaries are not committed at the end of the interpreter, as their writer was %s%s"
+    _logger.error(told, logdir, left, how, where)
 
 
 with contextlib.suppress(RuntimeError):  # first imported when the interpreter is ending already

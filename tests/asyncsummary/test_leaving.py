@@ -154,6 +154,20 @@ def test_what_is_in_the_spool_by_then(tmp_path: Path) -> None:
     assert steps_of(logdir) == [0, 1, 2, 3, 4] * 2, said
 
 
+def test_what_a_close_has_told(tmp_path: Path) -> None:
+    """Is not said again."""
+    close = """
+try:
+    loop.run_until_complete(writer.close())
+except summary.CommitError as error:
+    print("told:", error.uncommitted, file=sys.stderr)
+"""
+    options: dict[str, Any] = {"spool_dir": str(tmp_path / "spool"), "retry_seconds": 0.1}
+    said = told(STOPPED + AWAY + close, tmp_path / "run", **options)
+    assert "told: 5" in said
+    assert "end of the interpreter" not in said
+
+
 @pytest.mark.parametrize("before", [False, True])
 def test_a_thread_that_outlives_the_main_thread(before: bool, place: tuple[Path, dict[str, Any]]) -> None:
     """Goes on to write, and may begin with it then; nothing is said of it. What some Pythons say of the loop's end is not ours."""
