@@ -287,6 +287,9 @@ class WriterResource:
 
     async def flush(self, timeout: float | None) -> None:
         """Wait until all that was accepted before is committed."""
+        if self._pipeline is not None and self._is_open_here():
+            await self._pipeline.flush(timeout)
+            return
         clock = asyncio.get_running_loop().time
         begun = clock()
         try:
