@@ -87,6 +87,20 @@ def test_a_piece_of_a_large_batch(tags: list[int], first: int) -> None:
         assert b"".join(by_protobuf(batch)) == encoder.encode(batch, [])
 
 
+def test_tags_and_steps_of_a_long_run() -> None:
+    """Tags that come later, and steps that get longer and shorter: what was worked out for earlier batches is used again, or made anew."""
+    tags: list[bytes] = []
+    encoder = Encoder(tags)
+    for number, first in enumerate([0, 1, 200, 20_000, 3_000_000, 1, 2**40, 0, 200, 2**62]):
+        tags.extend(TAGS[len(tags) : 2 + number])
+        for count in (1, 100):  # fewer rows than there are tags, and more
+            many = np.arange(count)
+            chosen = (many % len(tags)).astype(np.int32)
+            batch = Batch(chosen, first + many // 50, many.astype(np.float32), 1.8e9 + many / 1000)
+            with mock.patch.object(encoding, "FEW", 0):
+                assert b"".join(by_protobuf(batch)) == encoder.encode(batch, [])
+
+
 @given(st.lists(rows, max_size=60), st.lists(st.tuples(st.integers(0, 60), st.binary(max_size=30)), max_size=5))
 def test_mixed_kinds_keep_their_order(found: list[tuple[int, int, float, float]], others: list[tuple[int, bytes]]) -> None:
     """Events stand before the scalar that was accepted after them."""
