@@ -371,7 +371,7 @@ class Appender:
         assert machine is not None, "a commit was begun"
         if not self._position.exists:
             self._counters.segments += 1
-        self._position = replace(position, offset=min(position.offset, machine.end))
+        self._position = position if position.offset <= machine.end else replace(position, offset=machine.end)
         self._appends += 1
         self._run_bytes += len(machine.data)
         self._counters.bytes += len(machine.data)

@@ -118,6 +118,8 @@ class Batch:
 
     def pieces(self, scalars: int, events: int) -> "list[Batch]":
         """Return the batch in pieces of at most so many scalars, and so many events, each with what belongs there."""
+        if self.scalars <= scalars and len(self.events) <= events:
+            return [self]
         places = [place for place, _ in self.events]
         cuts = {(stop, bisect_left(places, stop)) for stop in range(scalars, self.scalars, scalars)}
         cuts.update((places[first], first) for first in range(events, len(places), events))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from asyncsummary.columns import Batch
 
-_BEFORE_ALL = np.iinfo(np.int64).min
+_BEFORE_ALL = int(np.iinfo(np.int64).min)
 _PIECE = 65_536
 """So many scalars are looked at together: for more of them, numpy would ask for new memory each time, and that takes longer."""
 
@@ -65,12 +65,21 @@ class StepTracker:
 
     policy: LatePolicy
     _highest: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    _top: int = _BEFORE_ALL
+    """The highest step of all tags."""
 
-    def pass_through(self, batch: Batch) -> "Passed":
-        """Say what becomes of a batch in which the scalars of each tag are in the order of their steps."""
+    def pass_through(self, batch: Batch, *, rises: bool = False) -> "Passed":
+        """Say what becomes of a batch in which the scalars of each tag are in the order of their steps; ``rises``: all of them are."""
         if not batch.scalars:
             return Passed(batch)
         self._grow(int(batch.tags.max()) + 1)
+        if rises and batch.steps[0] >= self._top:  # so nothing is late, whatever its tag
+            for start in range(0, batch.scalars, _PIECE):
+                piece = slice(start, start + _PIECE)
+                self._highest[batch.tags[piece]] = batch.steps[piece]  # of several of one tag the last, which is its highest, stays
+            self._top = int(batch.steps[-1])
+            return Passed(batch)
+        self._top = max(self._top, int(batch.steps.max()))
         is_late = np.empty(batch.scalars, np.bool_)
         for start in range(0, batch.scalars, _PIECE):
             piece = slice(start, start + _PIECE)

@@ -1,9 +1,8 @@
 """Who puts a batch in order, counts what came late, and tells it? Keeps what it has to know of earlier batches."""
 
-from asyncsummary.columns import Batch
 from asyncsummary.config import WriterConfig
 from asyncsummary.losses import tell_late
-from asyncsummary.order import LatePolicy, StepTracker, by_step, in_order
+from asyncsummary.order import LatePolicy, Passed, StepTracker, by_step, in_order
 from asyncsummary.stats import Counters
 from asyncsummary.tags import TagTable
 from asyncsummary.work import Work
@@ -26,13 +25,13 @@ class Ordering:
         """Put a work in order, unless it is, and take out of it what comes late; return how many scalars it has lost by that."""
         if work.batch is None or work.ordered:
             return 0
-        takes_long = work.batch.scalars > _INLINE and not in_order(work.batch)
-        ordered = await in_thread(by_step, work.batch) if takes_long else by_step(work.batch)
-        self._sort_out_late(work, ordered)
+        ordered, rises = work.batch, in_order(work.batch)
+        if not rises:
+            ordered = await in_thread(by_step, ordered) if ordered.scalars > _INLINE else by_step(ordered)
+        self._sort_out_late(work, self._tracker.pass_through(ordered, rises=rises))
         return len(ordered) - work.left
 
-    def _sort_out_late(self, work: Work, ordered: Batch) -> None:
-        passed = self._tracker.pass_through(ordered)
+    def _sort_out_late(self, work: Work, passed: Passed) -> None:
         for number, count in passed.counts.items():
             if not self._config.is_late_run:  # its scalars were counted when they were handed over
                 self._counters.late += count

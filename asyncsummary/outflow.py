@@ -272,7 +272,7 @@ class Outflow:
             parts += await encoded(self._encoder, work.late, failed)
         work.data = await concatenated(parts)
         work.kept, work.late = work.left, None
-        work.batch = work.batch.only_uploads()
+        work.batch = work.batch.only_uploads() if work.batch.events else None
         if failed:
             self._refuse(work, failed)
 

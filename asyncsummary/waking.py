@@ -9,8 +9,11 @@ from asyncsummary.batch import NEVER
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:
     """Wait until the event is set, or so many seconds are over."""
+    if seconds == NEVER:
+        await event.wait()
+        return
     try:
-        async with asyncio.timeout(None if seconds == NEVER else seconds):
+        async with asyncio.timeout(seconds):
             await event.wait()
     except TimeoutError:
         pass

@@ -27,6 +27,7 @@ from asyncsummary_storage.position import NOTHING, Position
 from asyncsummary_storage.protocols import Entry, Growth, Terms
 
 _LONGEST_WAIT = 0.2  # seconds; a call that is only slow has ended until then, or is waited for by whoever tries again
+_TERMS = Terms(Growth.IN_PLACE, can_cut=True)
 _count = itertools.count()
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NEVER = {errno.ENAMETOOLONG, errno.EISDIR}
@@ -150,7 +151,7 @@ class LocalFolder:
 
     @property
     def terms(self) -> Terms:
-        return Terms(Growth.IN_PLACE, can_cut=True)
+        return _TERMS
 
     async def open(self) -> list[Entry]:
         await in_thread(self._make)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from asyncsummary import order
 from asyncsummary.columns import Batch
-from asyncsummary.order import LatePolicy, StepTracker, by_step
+from asyncsummary.order import LatePolicy, StepTracker, by_step, in_order
 
 
 def batch_of(rows: list[tuple[int, int]], events: tuple[tuple[int, bytes], ...] = ()) -> Batch:
@@ -91,6 +91,20 @@ def test_pieces_make_no_difference(batches: list[list[tuple[int, int]]], piece: 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(order, "_PIECE", piece)
             found = cut.pass_through(batch)
+        assert found.counts == expected.counts
+        assert rows_of(found.batch) == rows_of(expected.batch)
+
+
+@given(st.lists(st.tuples(many_rows, st.booleans()), max_size=6), st.integers(1, 7), st.sampled_from(LatePolicy))
+def test_steps_that_only_rise_make_no_difference(batches: list[tuple[list[tuple[int, int]], bool]], piece: int, policy: LatePolicy) -> None:
+    """They are not looked at one by one, but what comes after them is late just the same."""
+    slow, fast = StepTracker(policy), StepTracker(policy)
+    for rows, is_sorted in batches:
+        batch = by_step(batch_of(sorted(rows, key=lambda row: row[1]) if is_sorted else rows))
+        expected = slow.pass_through(batch)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(order, "_PIECE", piece)
+            found = fast.pass_through(batch, rises=in_order(batch))
         assert found.counts == expected.counts
         assert rows_of(found.batch) == rows_of(expected.batch)
 
