@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from asyncsummary.batch import NEVER, BatchPolicy, Waiting, due_in, may_grow
+from asyncsummary.config import Durability, WriterConfig
 from asyncsummary.queue import SummaryQueue
 from asyncsummary.sink import Sink
 from asyncsummary.waking import wait_for
@@ -14,6 +15,13 @@ _RELIEF_SECONDS = 0.1
 def is_due(policy: BatchPolicy, queue: SummaryQueue, since: float) -> bool:
     """Whether what waits in the queue, ``since`` that time of the event loop, has to go."""
     return due_in(policy, Waiting(len(queue.waiting), queue.waiting_bytes, asyncio.get_running_loop().time() - since), wanted=False) <= 0.0
+
+
+def wants_relief(config: WriterConfig, queue: SummaryQueue, since: float, *, has_more: bool) -> bool:
+    """Whether what waits should go to the spool: for want of room, or, where that makes durable, as it is due."""
+    if config.durability is Durability.SPOOL:
+        return has_more or is_due(config.batch, queue, since)
+    return queue.pending_bytes > config.limits.bytes // 2 or queue.is_crowded
 
 
 class Due:

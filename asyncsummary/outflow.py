@@ -8,11 +8,10 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable
 
 from asyncsummary.appender import Appender, Unfinished
 from asyncsummary.config import Durability, WriterConfig
-from asyncsummary.due import is_due
+from asyncsummary.due import wants_relief
 from asyncsummary.encode import Encoder
 from asyncsummary.encoding import encoded
 from asyncsummary.errors import CommitError, InvalidSummaryError
@@ -27,7 +26,7 @@ from asyncsummary.spool import Spool
 from asyncsummary.stats import Counters
 from asyncsummary.tags import TagTable
 from asyncsummary.waking import ended, wait_for
-from asyncsummary.work import MOST_TOGETHER, Work, divided, next_of, together
+from asyncsummary.work import MOST_TOGETHER, Work, divided, may_grow, next_of, together
 
 _logger = logging.getLogger("asyncsummary")
 
@@ -58,16 +57,14 @@ class Outflow:
         self._encoder = Encoder(tags.encoded)
         self._ordering = Ordering(config, tags, counters)
         self._behind: deque[Work] = deque()
-        self._spool_again_at = 0.0
+        self._spool_again_at = self.since = 0.0
         self.is_spooling = self.is_urgent = False
         self.refused: CommitError | None = None
         self._gone = 0  # of what is not settled: dropped, or handed over to the late run
-        self._late_run = late_run
+        self._late_run, self.spool = late_run, spool
         self.flush_beside, self.abandon_beside = late_run.flush, late_run.abandon
         self.close_beside, self.ended_beside = late_run.close, late_run.ended
-        self.spool = spool
         self.work: Work | None = None
-        self.since = 0.0
         self.has_looked = asyncio.Event()
 
     @property
@@ -122,7 +119,7 @@ class Outflow:
         if self.spool is None or not self._config.is_late_run:
             await self._appender.open(unfinished)
         else:  # it has taken something already, which has room in the spool
-            await self._look_after_queue(asyncio.create_task(self._appender.open(unfinished)), lambda: True)
+            await self._look_after_queue(asyncio.create_task(self._appender.open(unfinished)), is_opening=True)
         if self._config.late_steps is LatePolicy.SUBRUN:
             await self._late_run.adopt()
 
@@ -151,7 +148,7 @@ class Outflow:
         """
         work = self.work
         assert work is not None, "next_work() comes first"
-        await self._prepare(work)
+        work = await self._prepared(work)
         if work.data and work.attempt is not None:
             work.stored = await self._appender.stored_of(work.data, work.attempt)
             work.is_sent, work.attempt = work.stored == len(work.data), None
@@ -186,10 +183,7 @@ class Outflow:
         """Put what waits into the spool, if it is time for that."""
         if self.spool is None or asyncio.get_running_loop().time() < self._spool_again_at or (self.work is not None and self.work.uploads):
             return
-        if self._config.durability is Durability.SPOOL:
-            wanted = is_due(self._config.batch, self._queue, self.since) or bool(self._behind)
-        else:
-            wanted = self._queue.pending_bytes > self._config.limits.bytes // 2 or self._queue.is_crowded
+        wanted = wants_relief(self._config, self._queue, self.since, has_more=bool(self._behind))
         waiting = self._queue.waiting_bytes + sum(work.size for work in self._behind)
         in_hand = 0 if self.work is None else self.work.unspooled_bytes
         wanted = wanted and (waiting > 0 or self._queue.callers > 0) and self.spool.has_room(waiting + in_hand)
@@ -245,8 +239,7 @@ class Outflow:
 
     async def _take_behind(self) -> bool:
         """Take what waits in the queue behind what was taken before; False if nothing does."""
-        work = self._take()
-        if work is None:
+        if (work := self._take()) is None:
             return False
         self._behind.append(work)  # it is here, whatever happens until it is divided
         await self._order(work)
@@ -273,8 +266,17 @@ class Outflow:
         work.data = await concatenated(parts)
         work.kept, work.late = work.left, None
         work.batch = work.batch.only_uploads() if work.batch.events else None
-        if failed:
-            self._refuse(work, failed)
+        self._refuse(work, failed)
+
+    async def _prepared(self, work: Work) -> Work:
+        """Return the work in hand, encoded, with what somebody waits for that came meanwhile: one append takes less time than two."""
+        await self._prepare(work)
+        if self._queue.is_wanted and not self._behind and self._appender.attempt is None and may_grow(work, self._queue.waiting_bytes):
+            await self._take_behind()
+            await self._get_ahead()
+            self._behind.appendleft(work)
+            self.work = work = next_of(self._behind)
+        return work
 
     def _refuse(self, work: Work, failed: list[InvalidSummaryError]) -> None:
         """Drop what could not be encoded after all, and have it told; the rest of its batch is written."""
@@ -299,17 +301,15 @@ class Outflow:
             if work.is_spooled and self.spool is not None:
                 await self.spool.note_attempt(attempt)
 
-        def may_relieve() -> bool:
-            return self._config.durability is Durability.SPOOL or self._appender.is_in_trouble or self.is_urgent
-
         append = asyncio.create_task(self._appender.append(data, note, work.stored))
         try:
-            await self._look_after_queue(append, may_relieve)
+            await self._look_after_queue(append)
         finally:
             work.is_sent = append.done() and not append.cancelled() and append.exception() is None
 
-    async def _look_after_queue(self, task: "asyncio.Task[None]", may_relieve: Callable[[], bool]) -> None:
+    async def _look_after_queue(self, task: "asyncio.Task[None]", *, is_opening: bool = False) -> None:
         """Wait for a task; encode what comes next meanwhile, and put what waits into the spool if that may be."""
+        by_spool = is_opening or self._config.durability is Durability.SPOOL
         task.add_done_callback(lambda _: self._wakeup.set())
         try:
             while not task.done():
@@ -317,7 +317,7 @@ class Outflow:
                 if await self._get_ahead():
                     continue
                 await wait_for(self._wakeup, _LOOK_SECONDS)
-                if not task.done() and may_relieve():
+                if not task.done() and (by_spool or self._appender.is_in_trouble or self.is_urgent):
                     await self.relieve()
         except (Exception, asyncio.CancelledError):  # nobody else knows of the task, so it must not outlive this
             task.cancel()

@@ -74,7 +74,7 @@ class Work:
     @property
     def is_plain(self) -> bool:
         """Whether it is nothing but records, of which nothing was sent or spooled yet."""
-        return not (self.uploads or self.late is not None or self.is_spooled or self.attempt)
+        return not (self.uploads or self.late is not None or self.is_spooled or self.is_sent or self.attempt)
 
     @property
     def uploads(self) -> list[Upload]:
@@ -93,6 +93,11 @@ def together(works: Iterable[Work]) -> int:
         if not work.is_plain:
             break
     return count
+
+
+def may_grow(work: Work, rest: int) -> bool:
+    """Say whether so many bytes more may go with an encoded work, as one append."""
+    return work.is_plain and rest <= SMALL_REST and len(work.data or b"") + rest <= LARGEST_WORK
 
 
 def joined(works: Sequence[Work]) -> Work:
