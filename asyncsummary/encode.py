@@ -48,13 +48,13 @@ FEW = 16
 """Below so many scalars, protobuf does them one by one faster than numpy starts up."""
 
 LONGEST_TEMPLATE_TAG = 512
-"""Longer tags are left to protobuf; each byte of distance costs a table of 1 KiB."""
+"""Longer tags are left to protobuf; each byte of distance costs a table of 1 KiB, and microseconds to make it."""
 
 _TIME_BYTES = 9
 _STEP_BYTES = 11
 _VALUE_BYTES = 4
 _HEAD = HEADER_BYTES + _TIME_BYTES + _STEP_BYTES
-_LONGEST_TAIL = LONGEST_TEMPLATE_TAG + 32
+_USUAL_PAYLOAD = 128
 _LONG = -1
 _WALL_TIME, _STEP = 0x09, 0x10
 _MOST_STEP_LENGTHS = 4  # of so many, all tags' records are kept
@@ -71,7 +71,7 @@ class Encoder:
 
     def __init__(self, tags: Sequence[bytes]) -> None:
         self._tags = tags
-        self._templates = _Templates()
+        self._templates = _Templates(_tables(_USUAL_PAYLOAD))
 
     def encode(self, batch: Batch, failed: list[InvalidSummaryError]) -> bytes:
         """Return the records of a batch, in its order, without the Events that cannot be encoded; why goes into ``failed``."""
@@ -122,6 +122,7 @@ class _Templates:
     ``is_uniform``: all tails are of one length.
     """
 
+    tables: "_Tables"
     rows: Bytes = field(default_factory=lambda: np.zeros((0, _HEAD), np.uint8))
     tails: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
     crcs: Words = field(default_factory=lambda: np.zeros(0, np.uint32))
@@ -141,9 +142,9 @@ class _Templates:
         for number, tail in enumerate(new, known):
             rows[number, _HEAD : _HEAD + len(tail)] = np.frombuffer(tail, np.uint8)
         tails = np.append(self.tails, [len(tail) or _LONG for tail in new]).astype(np.int64)
-        zeros = _tables().zeros
-        crcs = [int(google_crc32c.value(tail)) ^ int(zeros[len(tail)]) for tail in new]
-        return _Templates(rows, tails, np.append(self.crcs, crcs).astype(np.uint32), bool((tails == tails[0]).all()))
+        tables = _tables(max(_USUAL_PAYLOAD, 1 << (_TIME_BYTES + _STEP_BYTES + int(tails.max())).bit_length()))
+        crcs = [int(google_crc32c.value(tail)) ^ int(tables.zeros[len(tail)]) for tail in new]
+        return _Templates(tables, rows, tails, np.append(self.crcs, crcs).astype(np.uint32), bool((tails == tails[0]).all()))
 
     def tails_of(self, numbers: NDArray[np.intp]) -> "_Tails | None":
         """Return how long the tails of these tags are; None if one is too long for a template."""
@@ -159,7 +160,7 @@ class _Templates:
         """Return the templates of whole records."""
         if (known := self._records.get(step_length)) is not None:
             return known
-        tables, before = _tables(), _before(step_length)
+        tables, before = self.tables, _before(step_length)
         rows, tails = self.rows.copy(), self.tails.clip(0)
         _cells(rows, _HEAD - before - HEADER_BYTES, HEADER_BYTES)[:] = tables.headers[tails + before]
         crcs = self.crcs ^ tables.zeros[tails + before]
@@ -253,6 +254,7 @@ class _Rows:
     """Scalars on their way from numbers to bytes."""
 
     def __init__(self, templates: _Templates, numbers: NDArray[np.intp], tails: _Tails, moments: _Moments) -> None:
+        self._tables = templates.tables
         self._tails = tails
         self._moments = moments
         self._groups = moments.by_step_length()
@@ -277,7 +279,7 @@ class _Rows:
 
     def _fill_head(self, group: _Group, steps: Numbers, times: Numbers) -> None:
         """Write times and steps, and follow with the CRCs."""
-        length, chosen, tails, tables = group.step_length, group.chosen, self._tails.of(group.chosen), _tables()
+        length, chosen, tails, tables = group.step_length, group.chosen, self._tails.of(group.chosen), self._tables
         before = _before(length)
         _cells(self._matrix, self._head - before + 1, 8)[chosen] = times.view("V8")
         changes = tables.changes_by(times.view(np.uint8).reshape(-1, 8), self._moments.differing_times, before - 2, tails)
@@ -290,7 +292,7 @@ class _Rows:
     def _fill_ends(self, values: Words) -> None:
         """Write the values and the CRCs that are then complete."""
         content = values.view(np.uint8).reshape(-1, _VALUE_BYTES)
-        self._crcs ^= _tables().changes_by(content, _VALUE_BYTES, _VALUE_BYTES - 1, _NO_TAILS)
+        self._crcs ^= self._tables.changes_by(content, _VALUE_BYTES, _VALUE_BYTES - 1, _NO_TAILS)
         ends = np.empty((len(values), 2), "<u4")
         ends[:, 0], ends[:, 1] = values, (self._crcs >> np.uint32(15) | self._crcs << np.uint32(17)) + np.uint32(MASK_DELTA)
         cells = ends.view(f"V{_VALUE_BYTES + FOOTER_BYTES}")[:, 0]
@@ -382,9 +384,9 @@ class _Tables:
         return found
 
 
-@lru_cache(maxsize=1)
-def _tables() -> _Tables:
-    longest = _TIME_BYTES + _STEP_BYTES + _LONGEST_TAIL
+@lru_cache
+def _tables(longest: int) -> _Tables:
+    """Return the tables for payloads of so many bytes at the most."""
     table = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         table = np.where(table & np.uint32(1), (table >> np.uint32(1)) ^ np.uint32(_POLYNOMIAL), table >> np.uint32(1))

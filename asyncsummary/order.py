@@ -34,7 +34,7 @@ def by_step(batch: Batch) -> Batch:
 
 def in_order(batch: Batch) -> bool:
     """Say whether no step is below the one before it, whatever the tags. That takes little time, also of many scalars."""
-    return bool(np.all(batch.steps[1:] >= batch.steps[:-1]))
+    return bool(np.logical_and.reduce(batch.steps[1:] >= batch.steps[:-1]))
 
 
 def _taken(batch: Batch, source: NDArray[np.intp]) -> Batch:
@@ -72,7 +72,7 @@ class StepTracker:
         """Say what becomes of a batch in which the scalars of each tag are in the order of their steps; ``rises``: all of them are."""
         if not batch.scalars:
             return Passed(batch)
-        self._grow(int(batch.tags.max()) + 1)
+        self._grow(int(np.maximum.reduce(batch.tags)) + 1)
         if rises and batch.steps[0] >= self._top:  # so nothing is late, whatever its tag
             for start in range(0, batch.scalars, _PIECE):
                 piece = slice(start, start + _PIECE)

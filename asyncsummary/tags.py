@@ -91,7 +91,7 @@ class TagTable:
         if len(numbers) < _FEW:
             sizes = self.sizes
             return sum([sizes[number] for number in numbers.tolist()])
-        return int(self.sizes_of(numbers).sum())
+        return int(np.add.reduce(self.sizes_of(numbers)))
 
     def sizes_of(self, numbers: NDArray[np.int32]) -> NDArray[np.int64]:
         """Return the most bytes that each of so many scalars takes in the file."""
