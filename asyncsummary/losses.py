@@ -110,7 +110,7 @@ def whereabouts(spool: Spool | None, saved: int, lost: int) -> str:
     """Return where those are that were ``saved``, the late run's among them, as the end of a sentence; ``lost`` summaries were not."""
     if spool is None or not saved:
         return ""
-    what = "all of them" if not lost else f"{saved} of them"
+    what = "All of them" if not lost else f"{saved} of them"
     where = f"spool in {spool.folder}" if saved == spool.own else f"spools of the run and its late run in {spool.folder.parent}"
     return f". {what} are in the {where}; the next writer of this logdir on this machine commits them, and so does 'asyncsummary sync'"
 

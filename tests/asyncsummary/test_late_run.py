@@ -112,7 +112,7 @@ async def test_closed_by_nobody_who_waits(spooled: bool, tmp_path: Path, caplog:
     assert (writer.stats.pending, writer.stats.dropped) == (int(spooled), int(not spooled))
     (said,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert "closed 'in-memory:run/late' with 1 summaries not committed" in said
-    assert ("all of them are in the spool" in said) is spooled
+    assert ("All of them are in the spool" in said) is spooled
 
 
 @pytest.mark.virtual_time

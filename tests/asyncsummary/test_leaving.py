@@ -148,7 +148,7 @@ def test_what_is_in_the_spool_by_then(tmp_path: Path) -> None:
     """Is told, too, with the place; the next writer commits it."""
     logdir, options = tmp_path / "run", {"spool_dir": str(tmp_path / "spool"), "durability": "spool"}
     said = told(STOPPED + AWAY, logdir, **options)
-    assert f"their writer was not closed. all of them are in the spool in {tmp_path / 'spool'}" in said
+    assert f"their writer was not closed. All of them are in the spool in {tmp_path / 'spool'}" in said
     assert "died" not in said  # of an append that was on its way
     said = told(STOPPED, logdir, **options)
     assert steps_of(logdir) == [0, 1, 2, 3, 4] * 2, said

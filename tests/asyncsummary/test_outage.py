@@ -102,7 +102,7 @@ async def test_closing_while_storage_is_away(resume: bool, tmp_path: Path) -> No
     await writer.init()
     bench.script.always(AWAY)
     await write(writer, range(3_000))
-    with pytest.raises(summary.CommitError, match=r"3000 summaries not committed.* all of them are in the spool in .*summary sync"):
+    with pytest.raises(summary.CommitError, match=r"3000 summaries not committed.* All of them are in the spool in .*summary sync"):
         await writer.close()
     assert (writer.stats.spooled, writer.stats.dropped, writer.stats.pending) == (3_000, 0, 3_000)
     assert len(files_in(tmp_path)) == 1

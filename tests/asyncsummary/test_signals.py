@@ -123,7 +123,7 @@ async def test_storage_that_is_away_and_a_spool(
         await until(lambda: passed_on)
     assert (writer.stats.spooled, writer.stats.pending) == (200, 200)
     assert "200 summaries are not committed at SIGUSR1: " in caplog.text
-    assert f". all of them are in the spool in {tmp_path}" in caplog.text
+    assert f". All of them are in the spool in {tmp_path}" in caplog.text
     pipeline = writer._resource._pipeline
     assert pipeline is not None
     await until(lambda: not pipeline._sink.is_urgent)  # from now on, what waits is put there as always
@@ -153,7 +153,7 @@ async def test_what_an_earlier_process_left_does_not_count(tmp_path: Path, passe
         signal.raise_signal(signal.SIGUSR1)
         await until(lambda: passed_on)
     assert (writer.stats.spooled, writer.stats.pending) == (110, 10)
-    assert ". all of them are in the spool in " in caplog.text
+    assert ". All of them are in the spool in " in caplog.text
     pipeline = writer._resource._pipeline
     assert pipeline is not None
     assert pipeline.saved == 10

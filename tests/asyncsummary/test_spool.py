@@ -315,7 +315,7 @@ async def test_whose_summaries_there_are(tmp_path: Path) -> None:
     await another.put(records(3), 1, 1)
     assert (another.summaries, another.own) == (3, 1)
     assert "1 of them are in the spool" in whereabouts(another, 1, lost=4)
-    assert "all of them are in the spool" in whereabouts(another, 1, lost=0)
+    assert "All of them are in the spool" in whereabouts(another, 1, lost=0)
     assert await drained(another) == [1, 2, 3]
     assert (another.summaries, another.own, whereabouts(another, 0, lost=4)) == (0, 0, "")
     await another.close()

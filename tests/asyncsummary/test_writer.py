@@ -97,7 +97,7 @@ async def test_a_relative_logdir_and_a_spool(
     writer = summary.create_file_writer("runs", spool_dir=spool_dir, retry_seconds=0.01)
     await writer.init()
     await writer.scalar("here", 1.0, 1)
-    with monkeypatch.context() as patched, pytest.raises(summary.CommitError, match="all of them are in the spool"):
+    with monkeypatch.context() as patched, pytest.raises(summary.CommitError, match="All of them are in the spool"):
         patched.setattr(LocalSegment, "_append", away)
         await writer.close()
     monkeypatch.chdir(tmp_path / "elsewhere")
