@@ -4,10 +4,10 @@ The way of one summary, file by file: ``functions`` and ``kind_functions`` (defa
 (what holds in this task), ``writer``, ``kinds`` and ``media`` (what is promised), ``handle`` and ``lane`` (the short way of most scalars),
 ``resource`` (checks, wall_time, acceptance), ``tags`` and ``values`` (what is written), ``queue`` and ``columns`` (where it waits),
 ``progress`` (up to which all is settled), ``pipeline`` (the one task), ``due`` and ``batch`` (when), ``outflow`` and ``work`` (which goes
-next), ``ordering``, ``order`` and ``late_run`` (in which order), ``encoding`` (in which thread), ``encode`` and ``records`` (which bytes),
-``joining`` (as one), ``spool``, ``spool_file`` and ``journal`` (where they wait while a bucket is away), ``appender`` and ``uploading``
-(who carries them), ``plan`` and ``segments`` (where to), ``commit`` (what after an answer), ``resume`` (where after a crash); then
-``asyncsummary_storage``.
+next), ``ordering``, ``order`` and ``late_run`` (in which order), ``encoding`` (in which thread), ``encode``, ``scalar_records`` and
+``records`` (which bytes), ``joining`` (as one), ``spool``, ``spool_file`` and ``journal`` (where they wait while a bucket is away),
+``appender`` and ``uploading`` (who carries them), ``plan`` and ``segments`` (where to), ``commit`` (what after an answer), ``resume``
+(where after a crash); then ``asyncsummary_storage``.
 
 ``sink`` says what a pipeline needs of a way to storage: ``outflow`` is that of event files (``file_pipeline`` puts it together), and the
 package ``database`` has that of SQLite databases.

@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 
 from asyncsummary.columns import Batch, Deferred, Upload
 from asyncsummary.errors import InvalidSummaryError
-from asyncsummary.protos import Event, Summary, Value
-from asyncsummary.records import FOOTER_BYTES, HEADER_BYTES, MASK_DELTA, frame, frames, header
+from asyncsummary.records import FOOTER_BYTES, HEADER_BYTES, MASK_DELTA, frame, header
+from asyncsummary.scalar_records import ScalarRecords, scalar_tail
 from asyncsummary.values.memory import scratch
 
 Bytes = NDArray[np.uint8]
@@ -44,11 +44,11 @@ Counts = NDArray[np.int64]
 Numbers = NDArray[np.uint64]
 Chosen = slice | NDArray[np.intp]
 
-FEW = 16
-"""Below so many scalars, protobuf does them one by one faster than numpy starts up."""
+FEW = 96
+"""Fewer scalars are written one by one faster than numpy starts up."""
 
 LONGEST_TEMPLATE_TAG = 512
-"""Longer tags are left to protobuf; each byte of distance costs a table of 1 KiB, and microseconds to make it."""
+"""Scalars of longer tags are written one by one; each byte of distance costs a table of 1 KiB, and microseconds to make it."""
 
 _TIME_BYTES = 9
 _STEP_BYTES = 11
@@ -71,7 +71,8 @@ class Encoder:
 
     def __init__(self, tags: Sequence[bytes]) -> None:
         self._tags = tags
-        self._templates = _Templates(_tables(_USUAL_PAYLOAD))
+        self._few = ScalarRecords(tags)
+        self._templates: _Templates | None = None
 
     def encode(self, batch: Batch, failed: list[InvalidSummaryError]) -> bytes:
         """Return the records of a batch, in its order, without the Events that cannot be encoded; why goes into ``failed``."""
@@ -95,24 +96,18 @@ class Encoder:
         rows = slice(start, stop)
         if stop - start < FEW:
             return self._one_by_one(batch, rows)
-        if len(self._templates) < len(self._tags):
-            self._templates = self._templates.with_all(self._tags)
+        templates = self._templates or _Templates(_tables(_USUAL_PAYLOAD))
+        if len(templates) < len(self._tags):
+            self._templates = templates = templates.with_all(self._tags)
         numbers, moments = batch.tags[rows].astype(np.intp), _Moments.of(batch.steps[rows], batch.times[rows])
-        tails = self._templates.tails_of(numbers)
+        tails = templates.tails_of(numbers)
         if tails is None or moments.has_unusual_times:
             return self._one_by_one(batch, rows)
-        return _Rows(self._templates, numbers, tails, moments).records(batch.values[rows])
+        return _Rows(templates, numbers, tails, moments).records(batch.values[rows])
 
     def _one_by_one(self, batch: Batch, rows: slice) -> bytes:
         columns = (batch.tags, batch.steps, batch.values, batch.times)
-        scalars = zip(*(column[rows].tolist() for column in columns), strict=True)
-        return frames(scalar_event(self._tags[number], step, value, time) for number, step, value, time in scalars)
-
-
-def scalar_event(tag: bytes, step: int, value: float, wall_time: float) -> bytes:
-    """Return the serialised Event of one scalar, by protobuf."""
-    summary = Summary(value=[Value(tag=tag.decode(), simple_value=value)])
-    return Event(wall_time=wall_time, step=step, summary=summary).SerializeToString()
+        return self._few.of(zip(*(column[rows].tolist() for column in columns), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +130,7 @@ class _Templates:
     def with_all(self, tags: Sequence[bytes]) -> "_Templates":
         """Return the templates of these tags, of which the first are known."""
         known, count = len(self), len(tags)
-        new = [_tail(tag) if len(tag) <= LONGEST_TEMPLATE_TAG else b"" for tag in tags[known:count]]
+        new = [scalar_tail(tag) + bytes(_VALUE_BYTES) if len(tag) <= LONGEST_TEMPLATE_TAG else b"" for tag in tags[known:count]]
         width = max(self.rows.shape[1], _HEAD + FOOTER_BYTES + max(map(len, new)))
         rows = np.zeros((count, width), np.uint8)
         rows[:known, : self.rows.shape[1]] = self.rows
@@ -171,10 +166,6 @@ class _Templates:
             self._records.clear()
         self._records[step_length] = records = _Records(rows, crcs)
         return records
-
-
-def _tail(tag: bytes) -> bytes:
-    return scalar_event(tag, 0, 1.0, 1.0)[_TIME_BYTES:-_VALUE_BYTES] + bytes(_VALUE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

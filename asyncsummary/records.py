@@ -15,6 +15,7 @@ import enum
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import google_crc32c
 
@@ -34,6 +35,7 @@ def masked_crc(data: bytes) -> int:
     return (((crc >> 15) | (crc << 17)) + MASK_DELTA) & 0xFFFFFFFF
 
 
+@lru_cache(maxsize=1024)
 def header(length: int) -> bytes:
     """Return the 12 bytes before a payload of that length."""
     packed = _LENGTH.pack(length)

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from asyncsummary import encode as encoding
 from asyncsummary.columns import Batch, Deferred, Payload
-from asyncsummary.encode import Encoder, scalar_event
+from asyncsummary.encode import Encoder
 from asyncsummary.errors import InvalidSummaryError
 from asyncsummary.protos import Event
 from asyncsummary.records import frame, scan
+from asyncsummary.scalar_records import scalar_event
 from tests.support.golden import GOLDEN_EVENTS
 
 TAGS = [b"", b"a", "é中".encode(), b"x" * 118, b"y" * 119, b"z" * 127, b"w" * 128, b"v" * 512, b"loss", b"accu"]
@@ -111,7 +112,9 @@ def test_mixed_kinds_keep_their_order(found: list[tuple[int, int, float, float]]
     for place in range(len(found) + 1):
         expected += [frame(payload) for at, payload in events if at == place]
         expected += scalars[place : place + 1]
-    assert b"".join(expected) == encode(batch, TAGS)
+    for few in (encoding.FEW, 5):
+        with mock.patch.object(encoding, "FEW", few):
+            assert b"".join(expected) == encode(batch, TAGS)
 
 
 def test_a_large_batch_of_one_layout() -> None:
