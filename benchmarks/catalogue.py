@@ -84,7 +84,7 @@ def grown(what: str, counts: tuple[int, ...], rest: Arguments, quick: Arguments)
             "asyncsummary",
             arguments={**rest, what: count},
             quick={**quick, what: count},
-            rounds=2 if count > 1_000_000 else 1_000,
+            rounds=3 if count > 1_000_000 else 1_000,
             at=count,
         )
         for count in counts
@@ -124,9 +124,7 @@ GROWTH = Row(
         for programs in (COROUTINES, DIFFERENT_TAGS, EVENTS)
         for first, last in [(programs[0], programs[-1])]
     ),
-    rounds=3,
     quick_rounds=1,
-    seconds=90,
     plots=(
         growth_plot("growth-coroutines", "coroutines", COROUTINES),
         growth_plot("growth-tags", "tags", DIFFERENT_TAGS),
