@@ -57,7 +57,7 @@ _HEAD = HEADER_BYTES + _TIME_BYTES + _STEP_BYTES
 _USUAL_PAYLOAD = 128
 _LONG = -1
 _WALL_TIME, _STEP = 0x09, 0x10
-_MOST_STEP_LENGTHS = 4  # of so many, all tags' records are kept
+_KEPT_BYTES = 16 << 20  # of templates of records, where there are very many tags
 _VARINT_LIMITS = np.array([1 << (7 * n) for n in range(1, 10)], np.uint64)
 _NEGATIVE = 1 << 63
 _POLYNOMIAL = 0x82F63B78  # CRC-32C, bits reversed
@@ -162,7 +162,7 @@ class _Templates:
         for place, key in [(before, _WALL_TIME), (step_length + 1, _STEP)][: 2 if step_length else 1]:
             rows[:, _HEAD - place] = key
             crcs ^= tables.changes[tails + place - 1, key]
-        if len(self._records) == _MOST_STEP_LENGTHS:
+        if (len(self._records) + 1) * rows.nbytes > _KEPT_BYTES:
             self._records.clear()
         self._records[step_length] = records = _Records(rows, crcs)
         return records

@@ -88,8 +88,10 @@ def test_a_piece_of_a_large_batch(tags: list[int], first: int) -> None:
         assert b"".join(by_protobuf(batch)) == encoder.encode(batch, [])
 
 
-def test_tags_and_steps_of_a_long_run() -> None:
+@pytest.mark.parametrize("kept", [0, 1 << 20])
+def test_tags_and_steps_of_a_long_run(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tags that come later, and steps that get longer and shorter: what was worked out for earlier batches is used again, or made anew."""
+    monkeypatch.setattr(encoding, "_KEPT_BYTES", kept)
     tags: list[bytes] = []
     encoder = Encoder(tags)
     for number, first in enumerate([0, 1, 200, 20_000, 3_000_000, 1, 2**40, 0, 200, 2**62]):
