@@ -188,7 +188,7 @@ async def test_what_an_earlier_writer_left(tmp_path: Path) -> None:
     bench.script.always(AWAY)
     await writer.scalar("a", 1.0, 3)
     await writer.scalar("a", 1.0, 10)
-    with pytest.raises(summary.CommitError, match=r"with 1 summaries .* all of .*; closed .* with 1 summaries .* all of") as caught:
+    with pytest.raises(summary.CommitError, match=r"with 1 summaries .* All of .*; closed .* with 1 summaries .* All of") as caught:
         await writer.close()
     assert caught.value.uncommitted == 2
     bench.script.heal()
