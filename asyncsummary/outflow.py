@@ -26,7 +26,7 @@ from asyncsummary.spool import Spool
 from asyncsummary.stats import Counters
 from asyncsummary.tags import TagTable
 from asyncsummary.waking import ended, wait_for
-from asyncsummary.work import MOST_TOGETHER, Work, divided, may_grow, next_of, together
+from asyncsummary.work import MOST_TOGETHER, Work, divided, has_room, next_of, together
 
 _logger = logging.getLogger("asyncsummary")
 
@@ -271,7 +271,7 @@ class Outflow:
     async def _prepared(self, work: Work) -> Work:
         """Return the work in hand, encoded, with what somebody waits for that came meanwhile: one append takes less time than two."""
         await self._prepare(work)
-        if self._queue.is_wanted and not self._behind and self._appender.attempt is None and may_grow(work, self._queue.waiting_bytes):
+        if self._queue.is_wanted and not self._behind and self._appender.attempt is None and has_room(work, self._queue.waiting_bytes):
             await self._take_behind()
             await self._get_ahead()
             self._behind.appendleft(work)

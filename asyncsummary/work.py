@@ -95,7 +95,7 @@ def together(works: Iterable[Work]) -> int:
     return count
 
 
-def may_grow(work: Work, rest: int) -> bool:
+def has_room(work: Work, rest: int) -> bool:
     """Say whether so many bytes more may go with an encoded work, as one append."""
     return work.is_plain and rest <= SMALL_REST and len(work.data or b"") + rest <= LARGEST_WORK
 

@@ -14,7 +14,7 @@ from asyncsummary import work as work_module
 from asyncsummary.columns import Batch, Columns, Deferred, Payload, Upload, event_size, pack_row
 from asyncsummary.journal import Attempt
 from asyncsummary.tags import TagTable
-from asyncsummary.work import MOST_TOGETHER, Work, divided, joined, next_of, together
+from asyncsummary.work import MOST_TOGETHER, Work, divided, has_room, joined, next_of, together
 from asyncsummary_storage import NOTHING
 
 LARGEST = 500
@@ -160,6 +160,27 @@ def test_next_of(works: list[Work], data: bytes | None, left: int) -> None:
     found = next_of(behind)
     assert found.data == data
     assert list(behind) == works[len(works) - left :]
+
+
+@pytest.mark.parametrize(
+    ("work", "rest", "expected"),
+    [
+        (X, 0, True),
+        (X, 100, True),
+        (X, 101, False),
+        (ready(b"x" * 400, 1), 100, True),
+        (ready(b"x" * 401, 1), 100, False),
+        (of_uploads(), 1, False),
+        (replace(X, late=Columns().batch()), 1, False),
+        (replace(X, is_spooled=True), 1, False),
+        (replace(X, is_sent=True), 1, False),
+        (replace(X, attempt=Attempt("s", NOTHING, 0)), 1, False),
+    ],
+)
+def test_has_room(work: Work, rest: int, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a small rest, as long as it is nothing but records, and nobody has begun to send or to save them."""
+    monkeypatch.setattr(work_module, "SMALL_REST", 100)
+    assert has_room(work, rest) is expected
 
 
 def test_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
