@@ -206,8 +206,8 @@ EVENT_LOOP = Row(
     "queued then shows when they are closed, which is given up after 15 s.",
     (
         loop("no writer", "idle", OURS, 10),
-        loop("asyncsummary", "asyncsummary", OURS, 30, 2),
-        loop("asyncsummary, with images", "asyncsummary", OURS, 30, 2, image=1),
+        loop("asyncsummary", "asyncsummary", OURS, 30),
+        loop("asyncsummary, with images", "asyncsummary", OURS, 30, image=1),
         loop("torch", "torch", TORCH, 8, 1),
         loop("torch, tuned", "torch", TORCH, 8, 1, queue=100_000),
         loop("torch, tuned, with images", "torch", TORCH, 8, 1, queue=100_000, image=1),
@@ -233,9 +233,9 @@ EVENT_LOOP = Row(
         )
     ),
     request_milliseconds=200,
-    rounds=2,
+    rounds=3,
     quick_rounds=1,
-    seconds=220,
+    seconds=300,
 )
 
 TO_S3 = Row(
