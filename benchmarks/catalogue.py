@@ -125,6 +125,7 @@ GROWTH = Row(
         for first, last in [(programs[0], programs[-1])]
     ),
     quick_rounds=1,
+    seconds=90,
     plots=(
         growth_plot("growth-coroutines", "coroutines", COROUTINES),
         growth_plot("growth-tags", "tags", DIFFERENT_TAGS),
@@ -235,7 +236,7 @@ EVENT_LOOP = Row(
     request_milliseconds=200,
     rounds=3,
     quick_rounds=1,
-    seconds=300,
+    seconds=260,
 )
 
 TO_S3 = Row(
