@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from asyncsummary.columns import Batch, Deferred, Upload
 from asyncsummary.errors import InvalidSummaryError
 from asyncsummary.records import FOOTER_BYTES, HEADER_BYTES, MASK_DELTA, frame, header
-from asyncsummary.scalar_records import ScalarRecords, scalar_tail
+from asyncsummary.scalar_records import STEP, TIME_BYTES, VALUE_BYTES, WALL_TIME, ScalarRecords, scalar_tail
 from asyncsummary.values.memory import scratch
 
 Bytes = NDArray[np.uint8]
@@ -50,13 +50,10 @@ FEW = 96
 LONGEST_TEMPLATE_TAG = 512
 """Scalars of longer tags are written one by one; each byte of distance costs a table of 1 KiB, and microseconds to make it."""
 
-_TIME_BYTES = 9
 _STEP_BYTES = 11
-_VALUE_BYTES = 4
-_HEAD = HEADER_BYTES + _TIME_BYTES + _STEP_BYTES
+_HEAD = HEADER_BYTES + TIME_BYTES + _STEP_BYTES
 _USUAL_PAYLOAD = 128
 _LONG = -1
-_WALL_TIME, _STEP = 0x09, 0x10
 _KEPT_BYTES = 16 << 20  # of templates of records, where there are very many tags
 _VARINT_LIMITS = np.array([1 << (7 * n) for n in range(1, 10)], np.uint64)
 _NEGATIVE = 1 << 63
@@ -130,14 +127,14 @@ class _Templates:
     def with_all(self, tags: Sequence[bytes]) -> "_Templates":
         """Return the templates of these tags, of which the first are known."""
         known, count = len(self), len(tags)
-        new = [scalar_tail(tag) + bytes(_VALUE_BYTES) if len(tag) <= LONGEST_TEMPLATE_TAG else b"" for tag in tags[known:count]]
+        new = [scalar_tail(tag) + bytes(VALUE_BYTES) if len(tag) <= LONGEST_TEMPLATE_TAG else b"" for tag in tags[known:count]]
         width = max(self.rows.shape[1], _HEAD + FOOTER_BYTES + max(map(len, new)))
         rows = np.zeros((count, width), np.uint8)
         rows[:known, : self.rows.shape[1]] = self.rows
         for number, tail in enumerate(new, known):
             rows[number, _HEAD : _HEAD + len(tail)] = np.frombuffer(tail, np.uint8)
         tails = np.append(self.tails, [len(tail) or _LONG for tail in new]).astype(np.int64)
-        tables = _tables(max(_USUAL_PAYLOAD, 1 << (_TIME_BYTES + _STEP_BYTES + int(tails.max())).bit_length()))
+        tables = _tables(max(_USUAL_PAYLOAD, 1 << (TIME_BYTES + _STEP_BYTES + int(tails.max())).bit_length()))
         crcs = [int(google_crc32c.value(tail)) ^ int(tables.zeros[len(tail)]) for tail in new]
         return _Templates(tables, rows, tails, np.append(self.crcs, crcs).astype(np.uint32), bool((tails == tails[0]).all()))
 
@@ -159,7 +156,7 @@ class _Templates:
         rows, tails = self.rows.copy(), self.tails.clip(0)
         _cells(rows, _HEAD - before - HEADER_BYTES, HEADER_BYTES)[:] = tables.headers[tails + before]
         crcs = self.crcs ^ tables.zeros[tails + before]
-        for place, key in [(before, _WALL_TIME), (step_length + 1, _STEP)][: 2 if step_length else 1]:
+        for place, key in [(before, WALL_TIME), (step_length + 1, STEP)][: 2 if step_length else 1]:
             rows[:, _HEAD - place] = key
             crcs ^= tables.changes[tails + place - 1, key]
         if (len(self._records) + 1) * rows.nbytes > _KEPT_BYTES:
@@ -282,16 +279,16 @@ class _Rows:
 
     def _fill_ends(self, values: Words) -> None:
         """Write the values and the CRCs that are then complete."""
-        content = values.view(np.uint8).reshape(-1, _VALUE_BYTES)
-        self._crcs ^= self._tables.changes_by(content, _VALUE_BYTES, _VALUE_BYTES - 1, _NO_TAILS)
+        content = values.view(np.uint8).reshape(-1, VALUE_BYTES)
+        self._crcs ^= self._tables.changes_by(content, VALUE_BYTES, VALUE_BYTES - 1, _NO_TAILS)
         ends = np.empty((len(values), 2), "<u4")
         ends[:, 0], ends[:, 1] = values, (self._crcs >> np.uint32(15) | self._crcs << np.uint32(17)) + np.uint32(MASK_DELTA)
-        cells = ends.view(f"V{_VALUE_BYTES + FOOTER_BYTES}")[:, 0]
+        cells = ends.view(f"V{VALUE_BYTES + FOOTER_BYTES}")[:, 0]
         count, width = self._matrix.shape
         if isinstance(self._tails.each, int):
             _cells(self._matrix, width - cells.itemsize, cells.itemsize)[:] = cells
         else:
-            _windows(self._matrix, cells.itemsize)[np.arange(count) * width + self._head + self._tails.each - _VALUE_BYTES] = cells
+            _windows(self._matrix, cells.itemsize)[np.arange(count) * width + self._head + self._tails.each - VALUE_BYTES] = cells
 
     def _cut_out(self) -> bytes:
         """Return what belongs to the records, without what is before and behind them in their rows."""
@@ -315,7 +312,7 @@ class _Rows:
 
 def _before(step_length: int) -> int:
     """Return how many bytes of the payload come before the tail."""
-    return _TIME_BYTES + (step_length + 1 if step_length else 0)
+    return TIME_BYTES + (step_length + 1 if step_length else 0)
 
 
 def _head(step_length: int) -> int:

@@ -10,9 +10,12 @@ from functools import lru_cache
 from asyncsummary.protos import Event, Summary, Value
 from asyncsummary.records import frames
 
-_WALL_TIME, _STEP = b"\x09", b"\x10"
-_TIME_BYTES = 9
-_VALUE_BYTES = 4
+WALL_TIME, STEP = 0x09, 0x10
+"""The keys of an Event's wall_time and step."""
+TIME_BYTES = 9
+VALUE_BYTES = 4
+"""What wall_time takes with its key, and a value without."""
+_TIME_KEY, _STEP_KEY = bytes([WALL_TIME]), bytes([STEP])
 _pack_time = struct.Struct("<d").pack
 _pack_value = struct.Struct("<f").pack
 _NO_TIME = bytes(8)
@@ -41,19 +44,19 @@ def scalar_event(tag: bytes, step: int, value: float, wall_time: float) -> bytes
 
 def scalar_tail(tag: bytes) -> bytes:
     """Return what comes behind the step in the serialised Event of a scalar, but for the four bytes of its value, which are the last."""
-    return scalar_event(tag, 0, 1.0, 1.0)[_TIME_BYTES:-_VALUE_BYTES]
+    return scalar_event(tag, 0, 1.0, 1.0)[TIME_BYTES:-VALUE_BYTES]
 
 
 def _time_field(time: float) -> bytes:
     packed = _pack_time(time)
-    return b"" if packed == _NO_TIME else _WALL_TIME + packed
+    return b"" if packed == _NO_TIME else _TIME_KEY + packed
 
 
 @lru_cache
 def _step_field(step: int) -> bytes:
     if not step:
         return b""
-    field, rest = bytearray(_STEP), step & (1 << 64) - 1
+    field, rest = bytearray(_STEP_KEY), step & (1 << 64) - 1
     while rest > 0x7F:
         field.append(rest & 0x7F | 0x80)
         rest >>= 7

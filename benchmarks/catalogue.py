@@ -125,7 +125,7 @@ GROWTH = Row(
         for first, last in [(programs[0], programs[-1])]
     ),
     quick_rounds=1,
-    seconds=90,
+    seconds=110,
     plots=(
         growth_plot("growth-coroutines", "coroutines", COROUTINES),
         growth_plot("growth-tags", "tags", DIFFERENT_TAGS),

@@ -30,7 +30,8 @@ async def written_while_encoding(writer: summary.SummaryWriter, monkeypatch: pyt
     for step in (1, 2):
         await writer.scalar("t", 1.0, step)
     flushes = [asyncio.create_task(writer.flush())]
-    await encoding.wait()
+    async with asyncio.timeout(60):
+        await encoding.wait()
     for step in (3, 4, 5):
         await writer.scalar("t", 1.0, step)
     if flush:
@@ -89,17 +90,19 @@ async def test_a_batch_that_is_tried_again_stays_as_it_is(monkeypatch: pytest.Mo
         with pytest.raises(CommitError):
             await writer.flush()
         sent: list[bytes] = []
+        sending = asyncio.Event()
         append = Appender.append
 
         async def noted(appender: Appender, data: bytes, *rest: Any) -> None:
             sent.append(data)
+            sending.set()
             await append(appender, data, *rest)
 
         monkeypatch.setattr(Appender, "append", noted)
         await writer.scalar("t", 1.0, 2)
         flush = asyncio.create_task(writer.flush())
-        while not sent:
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(60):
+            await sending.wait()
         bench.script.heal()
         await flush
         assert len({len(data) for data in sent}) == 1
